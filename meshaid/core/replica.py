@@ -1,0 +1,425 @@
+"""Everything that one device knows: the community's cards, every member's document, and who it is.
+
+All of it is synchronous and sans-IO: the disk is a `Ledger`, clock and random bytes are arguments.
+Each method that changes something has committed it when it returns; when the commit fails, the
+caches that ran ahead are thrown away and the error goes up, so memory never shows what the disk
+does not hold (DESIGN invariant 3; docs/protocol.md, "Acceptance").
+
+What this file does not do: talk to peers (meeting.py), speak of needs and offers (commands.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from meshaid import _automerge, limits
+from meshaid.core import ids
+from meshaid.core.delta import Missing, Run, StrippedDelta, StrippedRun, encode_delta, rebuild
+from meshaid.core.document import Clock, Document, Outcome, Written
+from meshaid.core.identity import NONCE_BYTES, Identity
+from meshaid.core.ledger import DocumentRow, Fields, Ledger
+from meshaid.core.roster import DEFAULT_CAPS, Roster, RosterCaps
+from meshaid.core.shelf import CardsAdded, CardShelf
+from meshaid.core.waiting import WaitingRuns
+from meshaid.errors import DocumentPoisoned, MeshaidError
+
+FIRST_EPOCH_NONCE = bytes(16)
+_IDENTITY = "identity"
+_NONCE = "nonce"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came of one delta: counts of runs, the document's clock before, and the touched records."""
+
+    genesis: bytes
+    before: Clock
+    accepted: int = 0
+    waiting: int = 0
+    refused: tuple[tuple[str, bytes], ...] = ()
+    """(rule, first 16 bytes of the run's signature) of each refused run."""
+    rules: tuple[str, ...] = ()
+    """The rule behind every verdict that was not a plain acceptance; "G6" for a fork."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A document that shows something else now: its clock before, and the touched records."""
+
+    genesis: bytes
+    before: Clock
+    records: frozenset[str]
+
+
+class Replica:
+    """One device's knowledge. Not safe for use by two threads at once."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        identity: Identity,
+        *,
+        random: Callable[[int], bytes],
+        install: bytes = b"",
+        caps: RosterCaps = DEFAULT_CAPS,
+        documents_in_memory: int = limits.DOCUMENTS_IN_MEMORY,
+    ) -> None:
+        self.ledger = ledger
+        self.identity = identity
+        self._random = random
+        self._limit = documents_in_memory
+        self._loaded: OrderedDict[bytes, Document] = OrderedDict()
+        self._rows: dict[bytes, DocumentRow] = {row.genesis: row for row in ledger.documents()}
+        self._waiting = WaitingRuns()
+        self._genesis: dict[bytes, tuple[bytes, bytes]] = {}
+        self._members: dict[bytes, bytes] = {}
+        self._shelf = CardShelf(ledger, identity.community, caps=caps)
+        self._name_documents()
+        self._nonce = self._check_install(install)
+
+    # ---- who this is
+    @property
+    def roster(self) -> Roster:
+        return self._shelf.roster
+
+    @property
+    def actor(self) -> bytes:
+        """The actor that this device writes as (36 bytes)."""
+        return ids.actor_id(self.identity.device, self._nonce)
+
+    @property
+    def own_genesis(self) -> bytes:
+        """The name of this member's document."""
+        return self._members[self.identity.member]
+
+    def is_proven(self) -> bool:
+        """Whether this device's own chain of cards is complete here."""
+        return self.identity.device in self.roster.devices
+
+    def _check_install(self, install: bytes) -> bytes:
+        """The install nonce; a new one when this store was copied to another place or machine."""
+        nonce = self.ledger.setting(_NONCE)
+        if nonce is not None and self.ledger.setting("install") == install:
+            return nonce
+        with self.ledger.transaction():
+            self.ledger.put_setting("install", install)
+            return self._draw_nonce()
+
+    def _draw_nonce(self) -> bytes:
+        """Draw and keep a new install nonce (in the open transaction)."""
+        self._nonce = self._random(NONCE_BYTES)
+        self.ledger.put_setting(_NONCE, self._nonce)
+        return self._nonce
+
+    def renew_nonce(self) -> None:
+        """Go on as a new actor: this store may lack changes that the old one published."""
+        with self.ledger.transaction():
+            self._draw_nonce()
+
+    def note_peer_clock(self, genesis: bytes, clock: Clock) -> bool:
+        """Look for our own actor in a peer's clock; a longer or other branch means a restored store.
+
+        Returns True when a new nonce was drawn.
+        """
+        theirs = clock.get(self.actor)
+        if theirs is None or genesis != self.own_genesis:
+            return False
+        length, head = theirs
+        if self._document(genesis).holds(head):
+            return False
+        del length
+        self.renew_nonce()
+        return True
+
+    # ---- cards
+    def add_cards(self, wires: Sequence[bytes]) -> CardsAdded:
+        """Keep received cards; documents follow the roster in the same transaction."""
+        before = self.roster
+        with self._commit():
+            added = self._shelf.add(wires)
+            if added.changed:
+                self._name_documents()
+                self._follow_cuts(before)
+        if added.changed:
+            for genesis in self._waiting.documents():
+                self._retry(genesis)
+        return added
+
+    def keep_own_cards(self, hashes: Sequence[bytes]) -> None:
+        self._shelf.keep_own(hashes)
+
+    def cards(self) -> dict[bytes, bytes]:
+        """Hash to wire form of every card that peers may be shown: this device's chain first."""
+        wires = {card.hash: card.wire for card in self.chain()}
+        for card_hash in sorted(self.roster.hashes):
+            wires.setdefault(card_hash, self._shelf.card(card_hash).wire)
+        return wires
+
+    def chain(self) -> list[SignedCard]:
+        """The cards from the founding card to this device, as far as they are held."""
+        return self._shelf.chain(self.identity.device)
+
+    # ---- documents
+    def _name_documents(self) -> None:
+        """Compute the document name of every member (epoch 1), also of our own before it is proven."""
+        for member in {*self.roster.members, self.identity.member} - self._members.keys():
+            actor = ids.genesis_actor(self.identity.community, member, 1, FIRST_EPOCH_NONCE)
+            raw = _automerge.genesis(actor)
+            name = _automerge.change_hash(raw)
+            self._genesis[name] = (member, raw)
+            self._members[member] = name
+
+    def document_name(self, member: bytes) -> bytes:
+        """The genesis hash of a known member's document. Raises KeyError for an unknown member."""
+        return self._members[member]
+
+    def member_of(self, genesis: bytes) -> bytes | None:
+        """The member whose document this is; None when no known member's document has this name."""
+        known = self._genesis.get(genesis)
+        return known[0] if known else None
+
+    def counts(self, member: bytes) -> bool:
+        """Whether this member's document is part of the board and of the digest."""
+        view = self.roster.members.get(member)
+        return view is not None and view.status in ("member", "steward")
+
+    def items(self) -> dict[bytes, bytes]:
+        """Genesis hash to 32-byte state hash of every document in the digest."""
+        return {
+            genesis: row.state
+            for genesis, row in self._rows.items()
+            if row.state and self.counts(row.member)
+        }
+
+    def document_clock(self, genesis: bytes) -> Clock:
+        """Per actor the length and head of what counts; empty for an unknown document."""
+        row = self._rows.get(genesis)
+        return unpack_clock(row.clock) if row else {}
+
+    def may_serve(self, genesis: bytes) -> bool:
+        member = self.member_of(genesis)
+        return member is not None and self.counts(member)
+
+    def owed(self, genesis: bytes, theirs: Clock) -> list[Run]:
+        """The runs that bring a peer with this clock up to date, in an order acceptable in turn."""
+        if not self.may_serve(genesis) or genesis not in self._rows:
+            return []
+        return self._document(genesis).owed(theirs)
+
+    def encode(self, genesis: bytes, runs: Sequence[Run]) -> Iterator[bytes]:
+        """Delta payloads that carry these runs, each within `limits.INFLATE_LIMIT`."""
+        document = self._document(genesis)
+        group: list[Run] = []
+        size = 0
+        for run in runs:
+            weight = sum(map(len, run.changes))
+            if group and size + weight > limits.DELTA_BYTES:
+                yield encode_delta(genesis, group, document)
+                group, size = [], 0
+            group.append(run)
+            size += weight
+        if group:
+            yield encode_delta(genesis, group, document)
+
+    def _document(self, genesis: bytes) -> Document:
+        """The loaded document, rebuilt from the ledger when it was not in memory."""
+        document = self._loaded.pop(genesis, None)
+        if document is None:
+            member, raw = self._genesis[genesis]
+            document = Document.load(raw, self.ledger.changes(genesis))
+            document.set_cuts(self._cuts(self.roster, member))
+            document.take_changed_records()
+        self._loaded[genesis] = document
+        while len(self._loaded) > self._limit:
+            self._loaded.popitem(last=False)
+        return document
+
+    @contextmanager
+    def _commit(self) -> Iterator[None]:
+        """One transaction; when it fails, every cache that ran ahead of the disk is dropped."""
+        try:
+            with self.ledger.transaction():
+                yield
+        except BaseException:
+            self._loaded.clear()
+            self._rows = {row.genesis: row for row in self.ledger.documents()}
+            self._shelf.reload()
+            raise
+
+    # ---- acceptance
+    def receive(self, delta: StrippedDelta) -> Received:
+        """Judge a peer's runs one by one; store what is accepted, in one transaction.
+
+        A run that lacks something waits (bounded). Runs of a document that no known member owns
+        are left alone: the peer shows them again once the roster is the same.
+        """
+        if not self.may_receive(delta.genesis):
+            return Received(delta.genesis, {}, waiting=len(delta.runs))
+        return self._judge(delta.genesis, delta.runs)
+
+    def may_receive(self, genesis: bytes) -> bool:
+        return self.may_serve(genesis) or genesis == self.own_genesis
+
+    def _judge(self, genesis: bytes, runs: Sequence[StrippedRun]) -> Received:
+        document = self._document(genesis)
+        before = document.clock()
+        outcomes: list[Outcome] = []
+        rules: list[str] = []
+        refused: list[tuple[str, bytes]] = []
+        try:
+            with self._commit():
+                queue = list(runs)
+                while queue:
+                    stripped = queue.pop(0)
+                    outcome = self._judge_one(document, stripped)
+                    rules += [outcome.rule] if outcome.rule else []
+                    if outcome.kind == "waiting":
+                        self._waiting.keep(genesis, stripped)
+                    elif outcome.kind == "refused":
+                        refused.append((outcome.rule, stripped.signature[:16]))
+                    elif outcome.new:
+                        outcomes.append(outcome)
+                        queue += self._waiting.take(genesis)
+                records = self._write_down(document, outcomes)
+        except DocumentPoisoned:
+            self._loaded.pop(genesis, None)
+            raise
+        return Received(
+            genesis,
+            before,
+            accepted=len(outcomes),
+            waiting=self._waiting.count(genesis),
+            refused=tuple(refused),
+            records=records,
+            rules=tuple(rules),
+        )
+
+    def _judge_one(self, document: Document, stripped: StrippedRun) -> Outcome:
+        run = rebuild(stripped, document)
+        if isinstance(run, Missing):
+            return Outcome.waiting("G3", "a predecessor is not held yet")
+        return document.receive(run, self._standing(document.genesis, ids.device_of(run.actor)))
+
+    def _standing(self, genesis: bytes, device: bytes) -> str:
+        """What the cards say of a device that signed a run in this document (rule G4)."""
+        member, _ = self._genesis[genesis]
+        owners = self.roster.member_of_ever(device)
+        if member in owners or (member, device) == (self.identity.member, self.identity.device):
+            return "member"
+        return "other" if owners else "unknown"
+
+    def _write_down(self, document: Document, outcomes: Sequence[Outcome]) -> frozenset[str]:
+        """Put accepted runs, signatures, clock and read model into the open transaction."""
+        genesis = document.genesis
+        for outcome in outcomes:
+            self.ledger.add_changes(genesis, outcome.new)
+            if outcome.signed is not None:
+                self.ledger.put_signature(genesis, *outcome.signed)
+        for change_hash in document.thin():
+            self.ledger.put_signature(genesis, change_hash, None)
+        return self._refresh(document)
+
+    def _refresh(self, document: Document) -> frozenset[str]:
+        """Bring the document's row and its records in the read model up to date."""
+        member, _ = self._genesis[document.genesis]
+        row = DocumentRow(
+            genesis=document.genesis,
+            member=member,
+            epoch=1,
+            nonce=FIRST_EPOCH_NONCE,
+            clock=pack_clock(document.clock()),
+            state=document.state_hash(),
+            changes=len(document),
+        )
+        if row != self._rows.get(document.genesis):
+            self.ledger.put_document(row)
+            self._rows[document.genesis] = row
+        touched = document.take_changed_records()
+        if touched:
+            shown = document.records(sorted(touched))
+            self.ledger.put_records(
+                member, {name: fields_of(shown[name]) if name in shown else None for name in touched}
+            )
+        return frozenset(touched)
+
+    def _retry(self, genesis: bytes) -> None:
+        """Judge a document's waiting runs again, after the roster or the document grew."""
+        runs = self._waiting.take(genesis)
+        if runs and self.may_receive(genesis):
+            self._judge(genesis, runs)
+
+    # ---- removals
+    def _cuts(self, roster: Roster, member: bytes) -> dict[bytes, tuple[frozenset[bytes], ...]]:
+        """Per device of the member that does not stand: what each removal of it lets stay."""
+        cuts = {}
+        for device in roster.ever_devices(member):
+            cut = roster.cuts(member, device)
+            if cut is not None:
+                cuts[device] = cut
+        return cuts
+
+    def _follow_cuts(self, before: Roster) -> None:
+        """Let every document show what counts under the new roster (in the open transaction)."""
+        for genesis, row in list(self._rows.items()):
+            cuts = self._cuts(self.roster, row.member)
+            if cuts == self._cuts(before, row.member) and genesis not in self._loaded:
+                continue
+            document = self._document(genesis)
+            document.set_cuts(cuts)
+            self._refresh(document)
+
+    # ---- own words
+    def write(self, ops: Sequence[tuple[object, ...]]) -> Change:
+        """Write into this member's own document and commit.
+
+        Args:
+          ops: edits as `_automerge.Document.edit` takes them.
+        Raises:
+          StoreError, StoreFull: nothing was written.
+          InvalidInput: the record would break a format rule; nothing was written.
+        """
+        self.heal()
+        document = self._document(self.own_genesis)
+        before = document.clock()
+        with self._commit():
+            written = document.edit(self.actor, self.identity.signing_key, ops)
+            records = self._write_down(document, [written] if written else [])
+        return Change(self.own_genesis, before, records)
+
+    def heal(self) -> Change | None:
+        """Write this device's left-out changes again (docs/protocol.md, "Forks"); None when none are."""
+        document = self._document(self.own_genesis)
+        if not document.needs_heal(self.identity.device):
+            return None
+        before = document.clock()
+        with self._commit():
+            written: list[Written] = document.heal(
+                self.identity.device, self.identity.signing_key, self._fresh_actor
+            )
+            self._draw_nonce()
+            records = self._write_down(document, written)
+        return Change(self.own_genesis, before, records)
+
+    def _fresh_actor(self) -> bytes:
+        return ids.actor_id(self.identity.device, self._random(NONCE_BYTES))
+
+    # ---- the whole
+    def digest(self) -> bytes:
+        """SHA-256 over the effective cards and the document states (docs/protocol.md, "Digest")."""
+        return digest_of(self.roster.hashes, self.items())
+
+
+def digest_of(cards: frozenset[bytes], items: Mapping[bytes, bytes]) -> bytes:
+    """The community's digest: equal on two devices means equal roster and equal documents."""
+    digest = hashlib.sha256(b"meshaid-digest-v1\0")
+    digest.update(len(cards).to_bytes(4, "big"))
+    for card_hash in sorted(cards):
+        digest.update(card_hash)
+    digest.update(len(items).to_bytes(4, "big"))
+    for genesis, state in sorted(items.items()):
+        digest.update(genesis + state)
+    return digest.digest()

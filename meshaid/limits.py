@@ -1,0 +1,180 @@
+"""Every bound on what a peer, a file or a person can feed, with its reason.
+
+*Format* bounds are part of the rules: every node must reach the same verdict, so they change only
+with a new rules version. All others are local: they delay or close, they never refuse for good.
+Source: docs/protocol.md, "Limits".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# ---- format: changes (gate rules G1 to G17)
+MAX_CHANGE_BYTES: Final = 65_536
+"""One raw change. A slip is 0.2 to 3 kB; 64 KiB leaves room for an epoch's opening."""
+MAX_CHANGE_OPS: Final = 512
+"""Operations in one change: 168 bytes can claim 10 million (seconds of CPU, gigabytes)."""
+MAX_CHANGE_PREDS: Final = 4_096
+"""Predecessors in one change, for the same reason."""
+MAX_CHANGE_DEPS: Final = 64
+"""Dependencies of one change: at most one per actor, and a new epoch is due at 32 actors."""
+MAX_OTHER_ACTORS: Final = 64
+"""Other actors named by one change; never more than its past can hold at one per device nonce."""
+MAX_DEPTH: Final = 4
+"""ROOT, records, record, map inside a record. 3,000 nested maps overflow Automerge's stack."""
+MAX_KEY_BYTES: Final = 96
+"""A map key: field names have 32 bytes, language tags fewer."""
+MAX_STRING_BYTES: Final = 2_800
+"""A text of 700 characters, each of at most 4 bytes in UTF-8."""
+MAX_INTEGER: Final = 2**53
+"""Beyond this a JavaScript reader rounds."""
+MAX_RECORD_FIELDS: Final = 48
+"""The longest kind of the first version has fewer than 40 fields."""
+MAX_RECORD_BYTES: Final = 16_384
+"""Four full texts with everything else; a board of 5,000 such records still fits in memory."""
+MAX_INNER_ENTRIES: Final = 12
+"""Languages of one notice."""
+MAX_SEQ: Final = 65_535
+"""Changes of one actor in one epoch; far below Automerge's 32 bits."""
+MAX_EPOCH_CHANGES: Final = 20_000
+"""Changes in one document: twice the number at which its devices ask for a new epoch."""
+MAX_EPOCH_BYTES: Final = 33_554_432
+"""Bytes of all changes in one document (32 MiB): one member cannot fill a laptop's disk."""
+MAX_EPOCH_RECORDS: Final = 20_000
+"""Records ever made in one document."""
+
+# ---- format: runs and deltas
+MAX_RUN_CHANGES: Final = 256
+"""Changes under one kept signature: what is lost or asked again when a run is refused."""
+MAX_RUN_BYTES: Final = 262_144
+"""Raw bytes under one kept signature (256 KiB; one larger change may stand alone)."""
+
+# ---- format: cards
+MAX_CARD_BYTES: Final = 1_024
+"""A card with its signatures; the longest, a device card, has about 400 bytes."""
+MAX_LIST_CARD_BYTES: Final = 16_384
+"""A removal or epoch card, which carries lists of up to about 450 hashes."""
+CARDS_PER_ISSUER: Final = 256
+"""Cards of one kind by one signer that count (smallest hashes first): bounds what a stolen key
+can mint. More invites than this come from more than one device."""
+INVITE_USES: Final = 50
+"""Members under one invite; a street meeting invites fewer."""
+MAX_EPOCH_CARDS: Final = 256
+"""Epochs of one member: one a day for most of a year."""
+MAX_GRANT_DEPTH: Final = 64
+"""Steps from the root to a card. Each step needs a person who invites; deeper is an attack on
+recursion and memory."""
+
+# ---- local: people
+DEVICES_PER_MEMBER: Final = 8
+"""`link` refuses beyond this; no card falls by it."""
+INVITE_TEXT_CHARS: Final = 1_024
+"""An invite text; a longer one is no invite."""
+INVITE_FILE_BYTES: Final = 1_048_576
+"""An invite file with its chain of cards."""
+CSV_BYTES: Final = 16_777_216
+"""An imported table (16 MiB): some 50,000 slips."""
+CSV_ROWS: Final = 20_000
+"""Rows of an imported table: no document holds more records."""
+
+# ---- local: wire
+HANDSHAKE_SECONDS: Final = 5.0
+"""A handshake takes 1.5 ms of work; 5 s allow for a slow link and free idle sockets soon."""
+HANDSHAKE_BYTES: Final = 1_024
+"""Bytes read before the handshake is complete; the three messages need 240."""
+MAX_HALF_OPEN: Final = 64
+"""Inbound connections without a finished handshake: 3,000 idle sockets must not hang a hub."""
+MAX_HALF_OPEN_PER_ADDRESS: Final = 4
+"""The same from one address, so that one stranger cannot use up all places."""
+MAX_SESSIONS: Final = 32
+"""Sessions at once, in and out: 5 links are wanted, visitors of a hub come on top."""
+INBOUND_SYNCS: Final = 2
+"""Full reconciliations served at once; others wait their turn."""
+MAX_FRAME: Final = 65_535
+"""One Noise message (specification section 3)."""
+MAX_MESSAGE: Final = 1_048_576
+"""One message after reassembly, announced before anything is allocated."""
+INFLATE_LIMIT: Final = 1_048_576
+"""Plain bytes of one compressed payload: 261 kB can inflate to 256 MB otherwise."""
+MSGPACK_DEPTH: Final = 8
+"""Nesting of one message; ours have 4."""
+MSGPACK_ARRAY: Final = 10_000
+"""Entries of one array: 4 MB of empty maps become 283 MB in memory otherwise."""
+MSGPACK_MAP: Final = 1_000
+"""Entries of one map; no message of ours has a map."""
+REKEY_SECONDS: Final = 3_600.0
+"""A session ends after this and a new handshake gives fresh keys."""
+REKEY_BYTES: Final = 1_073_741_824
+"""The same after 1 GiB."""
+REKEY_MESSAGES: Final = 2**32
+"""The same after 2^32 messages, far below the nonce space of 2^64."""
+REQUESTS_IN_FLIGHT: Final = 8
+"""Requests that a peer may have unanswered; it waits for answers before it asks more."""
+KEEPALIVE_SECONDS: Final = 20.0
+"""An idle session says so; Wi-Fi access points drop silent flows after about a minute."""
+SILENCE_SECONDS: Final = 60.0
+"""Three missed keep-alives: the peer walked away."""
+CARDS_PER_MESSAGE: Final = 256
+"""Cards in one answer; 256 of 400 bytes are 100 kB."""
+MAX_CARD_SESSION_CARDS: Final = 4_096
+"""Cards taken in one session from a peer whose chain is not proven yet."""
+SETTLE_SECONDS: Final = 0.5
+"""After this long without traffic two live peers compare digests again."""
+RECHECK_SECONDS: Final = 30.0
+"""Two idle live peers compare digests at least this often."""
+READ_BUFFER_BYTES: Final = 4_194_304
+"""Bytes read from a peer and not yet taken as messages: three of the longest with their frames;
+whoever lets more wait should stop reading instead."""
+
+# ---- local: memory and disk
+WAITING_CHANGES: Final = 1_024
+"""Changes of one document held until what they need arrives."""
+WAITING_BYTES: Final = 1_048_576
+"""The same in bytes."""
+WAITING_TOTAL_BYTES: Final = 16_777_216
+"""Waiting runs of all documents."""
+DOCUMENTS_IN_MEMORY: Final = 256
+"""Loaded documents kept; the rest is rebuilt from the store in milliseconds."""
+BALLAST_BYTES: Final = 4_194_304
+"""A file freed first when the disk is full: SQLite needs room even to delete."""
+LOCK_SECONDS: Final = 2.0
+"""How long a second process waits for the store's lock before it says that it is busy."""
+
+# ---- local: links and discovery
+FULL_MESH_PEERS: Final = 6
+"""Up to here every node links to every other."""
+TARGET_LINKS: Final = 5
+"""Beyond it: 2 ring neighbours and 3 random links (docs/protocol.md, "Links")."""
+MAX_CANDIDATES: Final = 64
+"""Addresses heard by mDNS: 10,000 fake records must not fill memory."""
+MAX_ADDRESSES: Final = 30
+"""Remembered addresses of peers met before."""
+BACKOFF_FIRST_SECONDS: Final = 1.0
+"""First pause after a failed dial; it doubles."""
+BACKOFF_LAST_SECONDS: Final = 60.0
+"""Longest pause between dials of one address."""
+DIAL_SECONDS: Final = 5.0
+"""A TCP connect on a local network takes milliseconds."""
+MAX_CONTROL_BYTES: Final = 33_554_432
+"""One request or answer on the control socket; an imported table is the largest."""
+
+# ---- local: board
+NEED_HOURS: Final = 72
+"""Needs and offers expire after this unless told otherwise."""
+NOTICE_HOURS: Final = 48
+"""Notices expire after this unless told otherwise."""
+INVITE_HOURS: Final = 72
+"""Invites say they expire after this; clocks lie, so it is advice to stewards."""
+FUTURE_CLAMP_SECONDS: Final = 7 * 86_400
+"""Dates further ahead than this are shown as this: some clock is wrong."""
+
+# ---- local: cards that cannot be judged yet
+MAX_PENDING_CARDS: Final = 4_096
+"""Cards whose granter is not known yet: a hub that meets many joiners before the steward."""
+
+# ---- local: store
+WAL_CHECKPOINT_PAGES: Final = 256
+"""Pages (4 KiB each) in the write-ahead log before they move into the store: 1 MiB, so that what
+was deleted does not linger there and the log stays far below the ballast."""
+SEARCH_WORDS: Final = 32
+"""Words of one search; FTS5 takes 256 parts of an expression, nobody types 32."""

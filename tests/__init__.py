@@ -1,0 +1,1 @@
+"""The tests. `make test` runs them against the installed wheel, from an empty folder."""
