@@ -21,14 +21,15 @@ TESTS ?= tests
 PYTEST_ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
 export PYO3_PYTHON := $(BIN)/python
 
 CODE := $(wildcard meshaid examples benchmarks tests tools docs/conf.py)
 NATIVE_FILES := $(shell find native -path native/target -prune -o -type f -print 2>/dev/null)
 PACKAGE_FILES := $(shell find meshaid -name __pycache__ -prune -o -name '*.so' -prune -o -type f -print)
 
-.PHONY: help demo develop test lint contracts types native-checks docs wheel-test kill bench \
-	format lock clean
+.PHONY: help demo develop test lint contracts types native-checks docs wheel-test coverage kill bench \
+	format lock reference clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -44,7 +45,7 @@ test: lint contracts types native-checks docs demo wheel-test ## all checks and 
 lint: $(STAMPS)/venv ## format and lint
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/flake8-async --enable=ASYNC1,ASYNC2 --disable=ASYNC109 meshaid examples
+	$(BIN)/flake8-async --enable=ASYNC1,ASYNC2 --disable=ASYNC109 $$(find meshaid examples -name '*.py')
 	$(BIN)/codespell
 	$(BIN)/python tools/news.py
 	$(BIN)/python tools/make_tables.py --check
@@ -60,7 +61,11 @@ native-checks: $(STAMPS)/venv ## the Rust module: format, clippy, tests
 	$(CARGO) clippy --quiet --all-targets --locked $(MANIFEST) -- -D warnings
 	$(CARGO) test --quiet --locked $(MANIFEST)
 
+reference: develop ## write docs/reference/*.md anew from the code
+	$(BIN)/python tools/reference.py
+
 docs: develop ## the manual in build/docs, warnings as errors
+	$(BIN)/python tools/reference.py --check
 	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs $(DOCS)/html
 
 wheel-test: $(STAMPS)/wheel $(STAMPS)/js ## the Python tests, against the installed wheel
@@ -68,6 +73,12 @@ wheel-test: $(STAMPS)/wheel $(STAMPS)/js ## the Python tests, against the instal
 	@cd build/run && MESHAID_INSTALLED=1 $(WHEEL_ENV)/bin/pytest \
 		-c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) \
 		-o cache_dir=$(CURDIR)/build/run/cache $(PYTEST_ARGS) $(addprefix $(CURDIR)/,$(TESTS))
+
+coverage: develop ## which lines and branches of core/ its own tests reach
+	cd build && rm -f .coverage* && $(BIN)/coverage run --rcfile $(CURDIR)/pyproject.toml \
+		-m pytest -q -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) $(CURDIR)/tests/core
+	cd build && $(BIN)/coverage combine -q && $(BIN)/coverage report \
+		--rcfile $(CURDIR)/pyproject.toml --include '*/meshaid/core/*'
 
 kill: develop ## kill real nodes at KILLS=200 random moments
 	$(BIN)/pytest -m kill --kills $(KILLS) --timeout 7200 -s
@@ -94,7 +105,7 @@ $(STAMPS)/venv: requirements/dev.txt
 	@if [ -z "$(PYTHON)" ]; then echo "meshaid needs Python 3.11 or newer: install it, or say" \
 		"make PYTHON=/path/to/python" >&2; exit 1; fi
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/native: $(STAMPS)/venv pyproject.toml $(NATIVE_FILES)
@@ -105,7 +116,7 @@ $(STAMPS)/native: $(STAMPS)/venv pyproject.toml $(NATIVE_FILES)
 
 $(STAMPS)/wheel-env: requirements/test.txt
 	@rm -rf $(WHEEL_ENV) && $(PYTHON) -m venv $(WHEEL_ENV)
-	$(WHEEL_ENV)/bin/python -m pip install --quiet --require-hashes -r requirements/test.txt
+	$(WHEEL_ENV)/bin/python -m pip install --quiet --no-deps --require-hashes -r requirements/test.txt
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/wheel: $(STAMPS)/venv $(STAMPS)/wheel-env pyproject.toml README.md LICENSE NOTICE \

@@ -62,8 +62,25 @@ INVITE_USES: Final = 50
 MAX_EPOCH_CARDS: Final = 256
 """Epochs of one member: one a day for most of a year."""
 MAX_GRANT_DEPTH: Final = 64
-"""Steps from the root to a card. Each step needs a person who invites; deeper is an attack on
-recursion and memory."""
+"""Invites and links on the shortest way from the root to a card. Each step needs a person who
+invites; a longer line of puppets is an attack, and its end does not count."""
+MAX_GRANT_WAYS: Final = 16
+"""Ways from the root to one card that are weighed at a time, each with the removals still open
+against it. An honest card has one or two; a crafted tangle of grants has exponentially many."""
+MAX_CIRCLE_STEPS: Final = 32_768
+"""Steps in one circle of cards that grant each other, about 0.1 s. Two stewards who invited each
+other again need fewer than a hundred."""
+DOOR_GENERATIONS: Final = 3
+"""Door keys that still open a session (older ones for cards only), and door cards per issuer."""
+MAX_CHAIN_CARDS: Final = 256
+"""Cards shown first to prove one device. Three or four per person on the way; the nearest to the
+device come first when a tangle of grants has more."""
+CARD_NAME_CHARS: Final = 60
+"""A community's or member's shown name."""
+CARD_LABEL_CHARS: Final = 40
+"""A device's label."""
+CARD_LIST_ITEMS: Final = 512
+"""Entries of one list in a card: 16 KiB hold 481 hashes."""
 
 # ---- local: people
 DEVICES_PER_MEMBER: Final = 8
@@ -72,6 +89,10 @@ INVITE_TEXT_CHARS: Final = 1_024
 """An invite text; a longer one is no invite."""
 INVITE_FILE_BYTES: Final = 1_048_576
 """An invite file with its chain of cards."""
+INVITE_ADDRESSES: Final = 4
+"""Addresses in an invite; with more the QR code gets too dense for a terminal."""
+ADDRESS_CHARS: Final = 120
+"""One `host:port` in an invite; local names and IPv6 addresses are far shorter."""
 CSV_BYTES: Final = 16_777_216
 """An imported table (16 MiB): some 50,000 slips."""
 CSV_ROWS: Final = 20_000
@@ -178,3 +199,90 @@ WAL_CHECKPOINT_PAGES: Final = 256
 was deleted does not linger there and the log stays far below the ballast."""
 SEARCH_WORDS: Final = 32
 """Words of one search; FTS5 takes 256 parts of an expression, nobody types 32."""
+
+DELTA_BYTES: Final = 196_608
+"""Raw bytes of the runs gathered into one delta message (one larger run goes alone): well below
+INFLATE_LIMIT, and small enough that the first records of a long sync show early."""
+FOUNDING_STEWARDS: Final = 16
+"""Further steward invites made at founding; more lines than a neighbourhood has organisers."""
+PASSPHRASE_CHARS: Final = 1_024
+"""A passphrase; a longer file was given by mistake."""
+KEY_FILE_BYTES: Final = 1_024
+"""`store.key` has about 160 bytes; more is another file under its name."""
+ARGON2_MEMORY_KIB: Final = 65_536
+"""Memory for unwrapping the data key (64 MiB): what a guess costs, and an old laptop still has."""
+ARGON2_PASSES: Final = 3
+"""Passes over it: with 4 lanes under a second on a laptop (RFC 9106, second recommended option)."""
+ARGON2_LANES: Final = 4
+"""Lanes of it, as RFC 9106 recommends."""
+
+# ---- local: one conversation
+MAX_REQUEST: Final = 2**32 - 1
+"""Numbers of requests; a session ends after an hour, long before they run out."""
+DOCUMENTS_PER_REQUEST: Final = 64
+"""Documents in one request and in one answer: some 10 kB of clocks, so that answers start soon."""
+CLOCK_ACTORS: Final = 4_096
+"""Actors of one document named in a request (300 kB). A new epoch is due at 32; of a document that
+an attacker filled with more only these are named, and the rest is sent again."""
+REQUEST_BYTES: Final = 524_288
+"""Clocks in one request: half a message, so that one more clock of CLOCK_ACTORS still fits."""
+MAX_ITEMS: Final = 40_000
+"""Documents in one table of 24 bytes each: what fits into a message. 5,000 are expected."""
+MAX_CARD_NAMES: Final = 60_000
+"""Cards in one list of 16 bytes each: what fits into a message. 5,000 members have some 15,000."""
+QUEUE_BYTES: Final = 524_288
+"""Deltas made ready for one peer at a time: answers are made while they are sent, so a peer that
+asks for everything and reads slowly holds half a megabyte, not the board."""
+PASSES_AT_ONCE: Final = 16
+"""Tables that a peer may have from us in quick succession; then one every PASS_SECONDS. A table of
+5,000 documents has 120 kB, and whoever makes us send it may ask for the whole board by it."""
+PASS_SECONDS: Final = 5.0
+"""See PASSES_AT_ONCE. An honest pair needs one or two tables, and another after a long absence."""
+USELESS_BYTES: Final = 67_108_864
+"""Plain bytes of deltas in a row that bring nothing new (each counts as USELESS_LEAST or more). An
+honest peer repeats at most what another one sent at the same time; then the link is of no use."""
+USELESS_LEAST: Final = 4_096
+"""What the smallest useless delta counts: 16,384 of them in a row end a link."""
+CARDS_ONLY_SECONDS: Final = 60.0
+"""How long a session goes on while one side is not proven to the other: the missing card may come
+from a third device; otherwise the two try again when the roster changes."""
+SHOWN_PER_MEMBER: Final = 5
+"""Rows of one member on the first page: 10,000 fake needs leave the others in sight."""
+
+# ---- local: discovery by mDNS
+NETWORK_CHECK_SECONDS: Final = 2.0
+"""How often the addresses of this device are read again. Reading takes about a millisecond, and
+whoever plugs in a cable or joins a Wi-Fi expects something to happen within a breath."""
+RESCAN_SECONDS: Final = 120.0
+"""How often all devices are asked for anew, against lost multicast and dropped events: with 100
+devices this makes about three packets a second."""
+DISCOVERY_RETRY_SECONDS: Final = 10.0
+"""Pause before mDNS is tried again where it could not be opened."""
+MAX_DISCOVERY_EVENTS: Final = 128
+"""Discovery events waiting to be taken: all candidates once, and room for their changes. What
+does not fit is dropped and comes again with the next scan."""
+RESOLVES_PER_CHECK: Final = 2
+"""Services without complete records that are asked for after each check of the network; an
+honest announcement is complete, and 10,000 fake ones may not cause 10,000 questions."""
+RESOLVE_SECONDS: Final = 0.5
+"""How long an answer to such a question is waited for; on one network it takes milliseconds."""
+ADDRESSES_PER_INSTANCE: Final = 4
+"""Addresses taken from one service: two networks with IPv4 and IPv6 each."""
+SYNC_SECONDS: Final = 30.0
+"""How long `sync` waits for equal digests unless told otherwise."""
+
+# ---- local: whom to dial
+SPARE_LINKS: Final = 3
+"""Links above TARGET_LINKS that are tolerated: others may have chosen this node, too."""
+DIALS_AT_ONCE: Final = 8
+"""Connections being opened at once, so that a node which hears 64 candidates does not flood."""
+ABSENT_FAILURES: Final = 3
+"""Failed dials in a row after which a candidate counts as absent: about seven seconds. It is
+still tried now and then, but the ring of neighbours closes over it."""
+PATIENCE_SECONDS: Final = 2.0
+"""How long the one of two devices with the larger instance name leaves the first dial to the
+other; without it both would dial at once each time, and one handshake would be for nothing."""
+ROTATE_SECONDS: Final = 240.0
+"""How long the same random links are kept before one is chosen anew, so that islands meet."""
+ANSWER_SECONDS: Final = 120.0
+"""How long a peer may leave every question unanswered: one delta message at 2 kB/s fits into it."""

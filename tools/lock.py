@@ -1,7 +1,9 @@
 """Write requirements/test.txt and requirements/dev.txt: every package with version and hashes.
 
 The floors and the groups stand in pyproject.toml; this pins what they resolve to today. Run it as
-`make lock`, read the difference, run `make test`, then commit both.
+`make lock` on Python 3.11, the oldest that we support; read the difference, run `make test`, then
+commit both. The locks are complete, so they are installed with --no-deps: a package that only a
+newer Python would add (libcst asks for a YAML reader, which nothing here uses) is left out.
 """
 
 from __future__ import annotations
@@ -34,8 +36,8 @@ def requirements(project: dict[str, Any], group: str) -> list[str]:
     return sorted(found)
 
 
-def lock(lines: list[str], target: Path) -> None:
-    """Resolve `lines` with pip-compile and write the result to `target`."""
+def lock(lines: list[str]) -> str:
+    """Resolve `lines` with pip-compile: every package with version and hashes."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "wanted.in")
         source.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -43,14 +45,15 @@ def lock(lines: list[str], target: Path) -> None:
         command = [sys.executable, "-m", "piptools", "compile", *FLAGS.split()]
         command += ["--output-file", str(result), str(source)]
         subprocess.run(command, check=True, cwd=folder)
-        target.write_text(HEADER + result.read_text(encoding="utf-8"), encoding="utf-8")
+        return result.read_text(encoding="utf-8")
 
 
 def main() -> None:
     """Lock the group of the tests and the group of everything."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     for group in ("test", "dev"):
-        lock(requirements(project, group), ROOT / "requirements" / f"{group}.txt")
+        text = HEADER + lock(requirements(project, group))
+        (ROOT / "requirements" / f"{group}.txt").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import Final, Protocol, TypeAlias, final
 
 from meshaid import limits
-from meshaid.core import amounts, texts, times
+from meshaid.core import amounts, ids, texts, times
 from meshaid.core.categories import find_category
 from meshaid.core.spoken import HUB_LETTERS
 from meshaid.errors import InvalidInput
@@ -32,8 +32,7 @@ Value: TypeAlias = Scalar | Mapping[str, str]
 
 CODE: Final = re.compile(r"[a-z0-9_.]{1,32}")
 FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
-RECORD_ID: Final = re.compile(r"[a-z2-7]{16}")
-REFERENCE: Final = re.compile(r"(?P<member>[a-z0-9]{1,64})/(?P<record>[a-z2-7]{16})")
+REFERENCE: Final = re.compile(rf"[a-z2-7]{{{ids.ID_CHARS}}}/[a-z2-7]{{{ids.RECORD_CHARS}}}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _MAX_CODES: Final = 24
 _YES: Final = frozenset({"1", "true", "yes", "y"})

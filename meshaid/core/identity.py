@@ -6,7 +6,7 @@ Keys never leave this object but through what uses them; its `repr` shows ids on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgpack
 
@@ -14,18 +14,16 @@ from meshaid.core import ids
 from meshaid.core.keys import SigningKey, StaticKey, derive
 from meshaid.errors import StoreError
 
-NONCE_BYTES = 4
-"""The install nonce at the end of an actor id (docs/protocol.md, "Actors")."""
-
 _FORM = "meshaid-identity-v1"
+_UNREADABLE = "who this device is cannot be read; update meshaid, or join again in a new home"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """This device of this member of this community.
 
-    `door_keys` maps a door key's generation (1 at founding) to its 32 bytes. `member_seed` is held
-    by the member's first device only, `root_seed` only where the founder kept the root key.
+    `door_keys` maps a door key's generation (1 at founding) to its 32 bytes. The member's two seeds
+    are held by its first device only, `root_seed` only where the founder kept the root key.
     """
 
     community: bytes
@@ -35,6 +33,7 @@ class Identity:
     sealing_seed: bytes = field(repr=False)
     door_keys: Mapping[int, bytes] = field(repr=False)
     member_seed: bytes | None = field(default=None, repr=False)
+    member_sealing_seed: bytes | None = field(default=None, repr=False)
     root_seed: bytes | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
@@ -60,17 +59,18 @@ class Identity:
         return self.door_keys[max(self.door_keys)]
 
     @property
-    def psk(self) -> bytes:
-        """The Noise pre-shared key (docs/protocol.md, "Handshake")."""
-        return derive(self.door_key, "noise-psk")
+    def psks(self) -> tuple[bytes, ...]:
+        """The Noise pre-shared keys, the current one first (docs/protocol.md, "Handshake")."""
+        return self._derived("noise-psk")
 
     @property
-    def discovery_key(self) -> bytes:
-        """The key of the mDNS tag (docs/protocol.md, "Discovery")."""
-        return derive(self.door_key, "discovery")
+    def discovery_keys(self) -> tuple[bytes, ...]:
+        """The keys of the mDNS tag, the current one first (docs/protocol.md, "Discovery")."""
+        return self._derived("discovery")
 
-    def without_root(self) -> Identity:
-        return replace(self, root_seed=None)
+    def _derived(self, label: str) -> tuple[bytes, ...]:
+        newest_first = sorted(self.door_keys, reverse=True)
+        return tuple(derive(self.door_keys[generation], label) for generation in newest_first)
 
     def encode(self) -> bytes:
         """The bytes kept in the store's settings."""
@@ -84,6 +84,7 @@ class Identity:
             self.sealing_seed,
             door_keys,
             self.member_seed,
+            self.member_sealing_seed,
             self.root_seed,
         ]
         return bytes(msgpack.packb(body))
@@ -92,12 +93,22 @@ class Identity:
     def decode(cls, data: bytes) -> Identity:
         """Read `encode`'s bytes back. Raises StoreError when they are of another form."""
         try:
-            form, *values = msgpack.unpackb(data)
-            community, member, device, static, sealing, door_keys, member_seed, root_seed = values
+            form, *values = msgpack.unpackb(data, strict_map_key=True)
+            community, member, device, static, sealing, door_keys, *optional = values
+            member_seed, member_sealing_seed, root_seed = optional
+            generations = dict(door_keys)
         except (ValueError, TypeError, msgpack.UnpackException) as error:
-            raise StoreError("this home's identity cannot be read; restore it or join anew") from error
+            raise StoreError(_UNREADABLE) from error
         if form != _FORM:
-            raise StoreError("this home's identity has another form; update meshaid on this device")
+            raise StoreError(_UNREADABLE)
         return cls(
-            community, member, device, static, sealing, dict(door_keys), member_seed, root_seed
+            community,
+            member,
+            device,
+            static,
+            sealing,
+            generations,
+            member_seed,
+            member_sealing_seed,
+            root_seed,
         )

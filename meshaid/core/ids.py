@@ -85,7 +85,7 @@ def short(value: bytes) -> str:
 
 
 def record_id(random_bytes: bytes) -> str:
-    """The 16 characters of a record id from 10 random bytes. Raises ValueError for other lengths."""
+    """The 16 characters of a record id from 10 random bytes. Raises ValueError for others."""
     if len(random_bytes) != RECORD_BYTES:
         raise ValueError(f"a record id takes {RECORD_BYTES} bytes, not {len(random_bytes)}")
     return to_base32(random_bytes)

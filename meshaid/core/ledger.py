@@ -19,14 +19,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-Scalar: TypeAlias = str | int | bool | float | bytes | None
-Value: TypeAlias = Scalar | dict[str, list[str]]
-"""One value of a field: a scalar, or a map inside the record (key -> texts, the winner first)."""
+from meshaid.core.fields import Value
+
 Fields: TypeAlias = Mapping[str, Sequence[Value]]
 """Field name -> values, the winner first, values in conflict with it after it; never none."""
 
 CardState: TypeAlias = Literal["effective", "pending"]
-"""Effective: in the roster's set of cards. Pending: held, its chain is not proven yet."""
+"""Effective: in the set of cards that makes the roster. Pending: its chain is not proven yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,18 @@ class CardRow:
     hash: bytes
     wire: bytes = field(repr=False)
     state: CardState
+
+
+class HeldChange(Protocol):
+    """An accepted change; any object with these two will do."""
+
+    @property
+    def hash(self) -> bytes:
+        """32 bytes."""
+
+    @property
+    def raw(self) -> bytes:
+        """The change as its author made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,7 @@ class Ledger(Protocol):
 
     # ---- documents and their signed changes: the truth
     def documents(self) -> list[DocumentRow]:
-        """All documents, ordered by genesis."""
+        """The rows of all documents, ordered by genesis."""
 
     def put_document(self, row: DocumentRow) -> None:
         """Keep a document's row, or replace it. Its changes stay."""
@@ -126,11 +137,10 @@ class Ledger(Protocol):
     def changes(self, genesis: bytes) -> list[tuple[bytes, bytes | None]]:
         """(raw, kept signature or None) of each change, in order of acceptance."""
 
-    def add_changes(self, genesis: bytes, changes: Iterable[tuple[bytes, bytes]]) -> None:
-        """Add (hash: 32 bytes, raw) behind those held, in the given order.
+    def add_changes(self, genesis: bytes, changes: Iterable[HeldChange]) -> None:
+        """Add changes behind those held, in the given order; one already held keeps its place.
 
-        A change already held keeps its place and its signature.
-        ValueError when the document was not put before.
+        The document's row may follow in the same transaction.
         """
 
     def put_signature(self, genesis: bytes, change_hash: bytes, signature: bytes | None) -> None:

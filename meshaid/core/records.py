@@ -10,12 +10,12 @@ Source: docs/protocol.md, "Records".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, final
 
 from meshaid.core import categories
-from meshaid.core.fields import CODE, Scalar, Value
+from meshaid.core.fields import CODE, Value
 from meshaid.core.schema import CLOSED_REASONS, KINDS, Kind
 from meshaid.errors import InvalidInput
 
@@ -24,8 +24,16 @@ Held = Value | Mapping[str, Sequence[str]]
 
 _FIXED: Final = frozenset({"created_at", "rev", "ref", "import_key"})
 """Set when a record is made and never edited."""
+_ENDS: Final = frozenset(
+    {"status", "closed_reason", "duplicate_of", "certainty", "state", "expires_at", "hold_until"}
+)
+"""What ends or pauses a record; that must be possible whatever else an older record lacks."""
 _NEED_WORDS: Final = ("title", "text", "people", "ext_code", "quantity", "unit")
 """What a `private` need must not say: the rest stays on paper at the desk."""
+
+_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"pledge": ("need",), "receipt": ("need", "result"), "flag": ("target", "reason")}
+)
 
 
 @final
@@ -44,7 +52,7 @@ class Record:
     readable: bool
     reason: str = ""
     """Why it is not readable: a field and its type, never its content."""
-    folded: tuple[str, ...] = field(default=())
+    folded: tuple[str, ...] = ()
     """References of other copies of one import that this record stands for (see the board)."""
 
     def __repr__(self) -> str:
@@ -175,7 +183,7 @@ def validate_fields(kind: str, entered: Mapping[str, object]) -> dict[str, Value
     written: dict[str, Value] = {}
     for name, value in entered.items():
         if name not in known or name == "rev":
-            raise InvalidInput(f"{name}: no field of a {kind}; it has {', '.join(known)}")
+            raise InvalidInput(f"{name}: no field of kind {kind}, which has {', '.join(known)}")
         if value is None or (isinstance(value, str) and not value.strip()):
             continue
         try:
@@ -248,10 +256,9 @@ def edit_fields(record: Record, entered: Mapping[str, object], *, now: int) -> d
     }
     if not changes:
         return {}
-    after = {
-        name: value for name, value in {**record.fields, **changes}.items() if value is not None
-    }
-    check_together(record.kind, after)
+    if not changes.keys() <= _ENDS:
+        merged = {**record.fields, **changes}
+        check_together(record.kind, {name: v for name, v in merged.items() if v is not None})
     return {**changes, "rev": (record.number("rev") or 1) + 1}
 
 
@@ -333,11 +340,7 @@ def check_together(kind: str, fields: Mapping[str, Value]) -> None:
     names_kind = category not in (None, categories.OTHER) and kind in ("need", "offer")
     if kind in ("need", "offer", "notice", "hub") and not (says_what or names_kind):
         raise InvalidInput(f"title: say in a few words what this {kind} is")
-    for name in {
-        "pledge": ("need",),
-        "receipt": ("need", "result"),
-        "flag": ("target", "reason"),
-    }.get(kind, ()):
+    for name in _REQUIRED.get(kind, ()):
         if name not in fields:
             raise InvalidInput(f"{name}: is needed in a {kind}")
 
@@ -353,13 +356,3 @@ def _check_privacy(category: str, fields: Mapping[str, Value]) -> None:
         raise InvalidInput(
             "category: write a need of this kind as `private`, and keep its words on paper"
         )
-
-
-def scalars_only(fields: Mapping[str, Value]) -> dict[str, Scalar]:
-    """The fields without inner maps."""
-    return {name: value for name, value in fields.items() if not isinstance(value, Mapping)}
-
-
-def with_fields(record: Record, **fields: Value) -> Record:
-    """A copy with some fields replaced; for derivations and tests."""
-    return replace(record, fields=MappingProxyType({**record.fields, **fields}))

@@ -12,34 +12,34 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from meshaid import _automerge, limits
 from meshaid.core import ids
+from meshaid.core.clocks import pack_clock, unpack_clock
 from meshaid.core.delta import Missing, Run, StrippedDelta, StrippedRun, encode_delta, rebuild
-from meshaid.core.document import Clock, Document, Outcome, Written
-from meshaid.core.identity import NONCE_BYTES, Identity
+from meshaid.core.document import Clock, Document, Edit, Outcome, Written
+from meshaid.core.identity import Identity
+from meshaid.core.cards import Founding, Member, Role, SignedCard
 from meshaid.core.ledger import DocumentRow, Fields, Ledger
 from meshaid.core.roster import DEFAULT_CAPS, Roster, RosterCaps
 from meshaid.core.shelf import CardsAdded, CardShelf
 from meshaid.core.waiting import WaitingRuns
-from meshaid.errors import DocumentPoisoned, MeshaidError
 
-FIRST_EPOCH_NONCE = bytes(16)
+FIRST_EPOCH_NONCE = bytes(ids.GENESIS_NONCE_BYTES)
 _IDENTITY = "identity"
 _NONCE = "nonce"
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came of one delta: counts of runs, the document's clock before, and the touched records."""
+    """What came of one delta; what was accepted is durable. Implements `knowledge.Receipt`."""
 
     genesis: bytes
     before: Clock
     accepted: int = 0
-    waiting: int = 0
     refused: tuple[tuple[str, bytes], ...] = ()
     """(rule, first 16 bytes of the run's signature) of each refused run."""
     rules: tuple[str, ...] = ()
@@ -75,9 +75,17 @@ class Replica:
         self._loaded: OrderedDict[bytes, Document] = OrderedDict()
         self._rows: dict[bytes, DocumentRow] = {row.genesis: row for row in ledger.documents()}
         self._waiting = WaitingRuns()
+        self._changed: dict[bytes, Changed] = {}
         self._genesis: dict[bytes, tuple[bytes, bytes]] = {}
+        self._short: dict[bytes, bytes] = {}
         self._members: dict[bytes, bytes] = {}
-        self._shelf = CardShelf(ledger, identity.community, caps=caps)
+        self._shelf = CardShelf(
+            ledger,
+            identity.community,
+            member=identity.member,
+            device=identity.device,
+            caps=caps,
+        )
         self._name_documents()
         self._nonce = self._check_install(install)
 
@@ -111,7 +119,7 @@ class Replica:
 
     def _draw_nonce(self) -> bytes:
         """Draw and keep a new install nonce (in the open transaction)."""
-        self._nonce = self._random(NONCE_BYTES)
+        self._nonce = self._random(ids.NONCE_BYTES)
         self.ledger.put_setting(_NONCE, self._nonce)
         return self._nonce
 
@@ -128,40 +136,57 @@ class Replica:
         theirs = clock.get(self.actor)
         if theirs is None or genesis != self.own_genesis:
             return False
-        length, head = theirs
-        if self._document(genesis).holds(head):
+        if self._document(genesis).holds(theirs[1]):
             return False
-        del length
         self.renew_nonce()
         return True
 
+    def founding(self) -> Founding | None:
+        """The founding card, once it is held."""
+        return self.roster.founding
+
+    def own_member_card(self) -> Member | None:
+        """This member's own card, proven or not; None on a linked device that lacks it still."""
+        return self._shelf.own_member_card()
+
     # ---- cards
     def add_cards(self, wires: Sequence[bytes]) -> CardsAdded:
-        """Keep received cards; documents follow the roster in the same transaction."""
+        """Keep received cards; documents and waiting runs follow the roster, in one transaction."""
         before = self.roster
         with self._commit():
             added = self._shelf.add(wires)
             if added.changed:
                 self._name_documents()
                 self._follow_cuts(before)
-        if added.changed:
-            for genesis in self._waiting.documents():
-                self._retry(genesis)
+                for genesis in self._waiting.documents():
+                    self._judge(genesis, self._waiting.take(genesis))
         return added
 
-    def keep_own_cards(self, hashes: Sequence[bytes]) -> None:
-        self._shelf.keep_own(hashes)
+    def held_card(self, name: bytes) -> SignedCard | None:
+        """The held card, effective or pending, whose hash begins with these 16 bytes."""
+        return self._shelf.named(name)
+
+    def own_device_card(self) -> bytes:
+        """The hash of this device's own card. A home always holds it."""
+        return self._shelf.own_device_card().hash
+
+    def may_invite(self, role: Role) -> bool:
+        return self.roster.may_invite(self.identity.device, role)
+
+    def device_count(self) -> int:
+        """Standing devices of this member."""
+        return sum(device.member == self.identity.member for device in self.roster.devices.values())
+
+    def chain(self) -> list[bytes]:
+        """The wire forms from the founding card to this device; its own only, while not proven."""
+        return [card.wire for card in self._shelf.chain()]
 
     def cards(self) -> dict[bytes, bytes]:
         """Hash to wire form of every card that peers may be shown: this device's chain first."""
-        wires = {card.hash: card.wire for card in self.chain()}
+        wires = {card.hash: card.wire for card in self._shelf.chain()}
         for card_hash in sorted(self.roster.hashes):
             wires.setdefault(card_hash, self._shelf.card(card_hash).wire)
         return wires
-
-    def chain(self) -> list[SignedCard]:
-        """The cards from the founding card to this device, as far as they are held."""
-        return self._shelf.chain(self.identity.device)
 
     # ---- documents
     def _name_documents(self) -> None:
@@ -171,11 +196,20 @@ class Replica:
             raw = _automerge.genesis(actor)
             name = _automerge.change_hash(raw)
             self._genesis[name] = (member, raw)
+            self._short[name[:16]] = name
             self._members[member] = name
 
-    def document_name(self, member: bytes) -> bytes:
-        """The genesis hash of a known member's document. Raises KeyError for an unknown member."""
-        return self._members[member]
+    def genesis_named(self, name: bytes) -> bytes | None:
+        """The genesis hash, of a known member's document, that begins with these 16 bytes."""
+        return self._short.get(name)
+
+    def changes(self) -> int:
+        """Accepted changes in all documents that count."""
+        return sum(row.changes for row in self._rows.values() if self.counts(row.member))
+
+    def export(self, member: bytes) -> bytes:
+        """A member's document as an Automerge file. Raises KeyError for an unknown member."""
+        return self._document(self._members[member]).export()
 
     def member_of(self, genesis: bytes) -> bytes | None:
         """The member whose document this is; None when no known member's document has this name."""
@@ -251,52 +285,43 @@ class Replica:
             raise
 
     # ---- acceptance
-    def receive(self, delta: StrippedDelta) -> Received:
+    def takes(self, genesis: bytes) -> bool:
+        """Whether runs of this document are taken: it is shown to peers, or it is our own."""
+        return self.may_serve(genesis) or genesis == self.own_genesis
+
+    def receive(self, deltas: Iterable[StrippedDelta]) -> list[Received]:
         """Judge a peer's runs one by one; store what is accepted, in one transaction.
 
         A run that lacks something waits (bounded). Runs of a document that no known member owns
         are left alone: the peer shows them again once the roster is the same.
         """
-        if not self.may_receive(delta.genesis):
-            return Received(delta.genesis, {}, waiting=len(delta.runs))
-        return self._judge(delta.genesis, delta.runs)
-
-    def may_receive(self, genesis: bytes) -> bool:
-        return self.may_serve(genesis) or genesis == self.own_genesis
+        with self._commit():
+            return [self._judge(delta.genesis, delta.runs) for delta in deltas]
 
     def _judge(self, genesis: bytes, runs: Sequence[StrippedRun]) -> Received:
+        """Judge runs of one document, and those that waited for them (in the open transaction)."""
+        if not self.takes(genesis):
+            return Received(genesis, {})
         document = self._document(genesis)
         before = document.clock()
-        outcomes: list[Outcome] = []
-        rules: list[str] = []
+        accepted: list[Outcome] = []
         refused: list[tuple[str, bytes]] = []
-        try:
-            with self._commit():
-                queue = list(runs)
-                while queue:
-                    stripped = queue.pop(0)
-                    outcome = self._judge_one(document, stripped)
-                    rules += [outcome.rule] if outcome.rule else []
-                    if outcome.kind == "waiting":
-                        self._waiting.keep(genesis, stripped)
-                    elif outcome.kind == "refused":
-                        refused.append((outcome.rule, stripped.signature[:16]))
-                    elif outcome.new:
-                        outcomes.append(outcome)
-                        queue += self._waiting.take(genesis)
-                records = self._write_down(document, outcomes)
-        except DocumentPoisoned:
-            self._loaded.pop(genesis, None)
-            raise
-        return Received(
-            genesis,
-            before,
-            accepted=len(outcomes),
-            waiting=self._waiting.count(genesis),
-            refused=tuple(refused),
-            records=records,
-            rules=tuple(rules),
-        )
+        rules: list[str] = []
+        queue = list(runs)
+        while queue:
+            stripped = queue.pop(0)
+            outcome = self._judge_one(document, stripped)
+            rules += [outcome.rule] if outcome.rule else []
+            if outcome.kind == "waiting":
+                self._waiting.keep(genesis, stripped)
+            elif outcome.kind == "refused":
+                refused.append((outcome.rule, stripped.signature[:16]))
+            elif outcome.new:
+                accepted.append(outcome)
+                queue += self._waiting.take(genesis)
+        if accepted:
+            self._write_down(document, accepted, before)
+        return Received(genesis, before, len(accepted), tuple(refused), tuple(rules))
 
     def _judge_one(self, document: Document, stripped: StrippedRun) -> Outcome:
         run = rebuild(stripped, document)
@@ -312,23 +337,23 @@ class Replica:
             return "member"
         return "other" if owners else "unknown"
 
-    def _write_down(self, document: Document, outcomes: Sequence[Outcome]) -> frozenset[str]:
+    def _write_down(
+        self, document: Document, outcomes: Sequence[Outcome | Written], before: Clock
+    ) -> None:
         """Put accepted runs, signatures, clock and read model into the open transaction."""
-        genesis = document.genesis
+        self._put_row(document)
         for outcome in outcomes:
-            self.ledger.add_changes(genesis, outcome.new)
-            if outcome.signed is not None:
-                self.ledger.put_signature(genesis, *outcome.signed)
+            self.ledger.add_changes(document.genesis, outcome.new)
+            for change_hash, signature in outcome.signed:
+                self.ledger.put_signature(document.genesis, change_hash, signature)
         for change_hash in document.thin():
-            self.ledger.put_signature(genesis, change_hash, None)
-        return self._refresh(document)
+            self.ledger.put_signature(document.genesis, change_hash, None)
+        self._show(document, before)
 
-    def _refresh(self, document: Document) -> frozenset[str]:
-        """Bring the document's row and its records in the read model up to date."""
-        member, _ = self._genesis[document.genesis]
+    def _put_row(self, document: Document) -> None:
         row = DocumentRow(
             genesis=document.genesis,
-            member=member,
+            member=self._genesis[document.genesis][0],
             epoch=1,
             nonce=FIRST_EPOCH_NONCE,
             clock=pack_clock(document.clock()),
@@ -338,19 +363,23 @@ class Replica:
         if row != self._rows.get(document.genesis):
             self.ledger.put_document(row)
             self._rows[document.genesis] = row
+
+    def _show(self, document: Document, before: Clock) -> None:
+        """Bring the read model up to date and note for `take_changes` what is different."""
         touched = document.take_changed_records()
         if touched:
             shown = document.records(sorted(touched))
-            self.ledger.put_records(
-                member, {name: fields_of(shown[name]) if name in shown else None for name in touched}
-            )
-        return frozenset(touched)
+            records = {name: fields_of(shown[name]) if name in shown else None for name in touched}
+            self.ledger.put_records(self._genesis[document.genesis][0], records)
+        noted = self._changed.get(document.genesis)
+        if noted is not None:
+            before, touched = noted.before, touched | noted.records
+        self._changed[document.genesis] = Changed(document.genesis, before, frozenset(touched))
 
-    def _retry(self, genesis: bytes) -> None:
-        """Judge a document's waiting runs again, after the roster or the document grew."""
-        runs = self._waiting.take(genesis)
-        if runs and self.may_receive(genesis):
-            self._judge(genesis, runs)
+    def take_changes(self) -> list[Changed]:
+        """The documents that changed since last asked, whoever wrote: to push, show and announce."""
+        changed, self._changed = list(self._changed.values()), {}
+        return changed
 
     # ---- removals
     def _cuts(self, roster: Roster, member: bytes) -> dict[bytes, tuple[frozenset[bytes], ...]]:
@@ -366,46 +395,57 @@ class Replica:
         """Let every document show what counts under the new roster (in the open transaction)."""
         for genesis, row in list(self._rows.items()):
             cuts = self._cuts(self.roster, row.member)
-            if cuts == self._cuts(before, row.member) and genesis not in self._loaded:
+            if cuts == self._cuts(before, row.member):
                 continue
             document = self._document(genesis)
-            document.set_cuts(cuts)
-            self._refresh(document)
+            clock = document.clock()
+            if document.set_cuts(cuts):
+                self._put_row(document)
+                self._show(document, clock)
 
     # ---- own words
-    def write(self, ops: Sequence[tuple[object, ...]]) -> Change:
-        """Write into this member's own document and commit.
+    def write(self, edits: Sequence[Edit]) -> None:
+        """Write one change into this member's own document and commit.
 
-        Args:
-          ops: edits as `_automerge.Document.edit` takes them.
         Raises:
           StoreError, StoreFull: nothing was written.
           InvalidInput: the record would break a format rule; nothing was written.
         """
+        self.write_all([edits])
+
+    def write_all(self, changes: Sequence[Sequence[Edit]]) -> None:
+        """Write several changes, all of them or none, in one transaction. Raises as `write`."""
         self.heal()
         document = self._document(self.own_genesis)
         before = document.clock()
         with self._commit():
-            written = document.edit(self.actor, self.identity.signing_key, ops)
-            records = self._write_down(document, [written] if written else [])
-        return Change(self.own_genesis, before, records)
+            written = [
+                change
+                for edits in changes
+                if (change := document.edit(self.actor, self.identity.signing_key, edits))
+            ]
+            if written:
+                self._write_down(document, written, before)
 
-    def heal(self) -> Change | None:
-        """Write this device's left-out changes again (docs/protocol.md, "Forks"); None when none are."""
+    def heal(self) -> bool:
+        """Write this device's left-out changes again (docs/protocol.md, "Forks").
+
+        Returns whether there were any. The records where values differ show both.
+        """
         document = self._document(self.own_genesis)
         if not document.needs_heal(self.identity.device):
-            return None
+            return False
         before = document.clock()
         with self._commit():
-            written: list[Written] = document.heal(
+            written = document.heal(
                 self.identity.device, self.identity.signing_key, self._fresh_actor
             )
             self._draw_nonce()
-            records = self._write_down(document, written)
-        return Change(self.own_genesis, before, records)
+            self._write_down(document, written, before)
+        return True
 
     def _fresh_actor(self) -> bytes:
-        return ids.actor_id(self.identity.device, self._random(NONCE_BYTES))
+        return ids.actor_id(self.identity.device, self._random(ids.NONCE_BYTES))
 
     # ---- the whole
     def digest(self) -> bytes:

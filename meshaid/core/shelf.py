@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meshaid import limits
-from meshaid.core.cards import SignedCard, decode_card, read_own_card
-from meshaid.core.ledger import EFFECTIVE, PENDING, Ledger
+from meshaid.core.cards import Device, Member, SignedCard, decode_card, read_own_card
+from meshaid.core.ledger import CardRow, Ledger
 from meshaid.core.roster import DEFAULT_CAPS, Roster, RosterCaps
-from meshaid.errors import InvalidSignature, RemoteProtocolError
+from meshaid.errors import InvalidSignature, RemoteProtocolError, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class CardShelf:
         ledger: Ledger,
         community: bytes,
         *,
+        member: bytes,
+        device: bytes,
         caps: RosterCaps = DEFAULT_CAPS,
         pending_cards: int = limits.MAX_PENDING_CARDS,
     ) -> None:
@@ -46,26 +48,56 @@ class CardShelf:
         self._community = community
         self._caps = caps
         self._pending_cards = pending_cards
-        self._own: frozenset[bytes] = frozenset()
-        stored = [read_own_card(wire) for wire, _ in ledger.cards()]
-        self._held: dict[bytes, SignedCard] = {card.hash: card for card in stored}
+        self._member = member
+        self._device = device
+        self._held: dict[bytes, SignedCard] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Hold what the ledger holds: at the start, and after a commit that failed."""
+        self._held = {row.hash: read_own_card(row.wire) for row in self._ledger.cards()}
+        self._names = {card.hash16: card for card in self._held.values()}
         self.roster = self._judge()
 
     def _judge(self) -> Roster:
         return Roster(self._community, self._held.values(), caps=self._caps)
 
-    def keep_own(self, hashes: Iterable[bytes]) -> None:
-        """Name the cards of this device itself, which are never crowded out while pending."""
-        self._own = frozenset(hashes)
+    def _is_own(self, card: SignedCard) -> bool:
+        """Whether the card brings in this device or its member: never crowded out while pending."""
+        match card.card:
+            case Member(member=member):
+                return member == self._member
+            case Device(device_key=device):
+                return device == self._device
+        return False
 
-    def __contains__(self, card_hash: bytes) -> bool:
-        return card_hash in self._held
+    def chain(self) -> list[SignedCard]:
+        """The cards from the founding card to this device; only its own while it is not proven."""
+        proven = list(self.roster.chain(self._device))
+        return proven or [card for card in self._held.values() if self._is_own(card)]
 
-    def wires(self) -> list[bytes]:
-        """All held cards as received, oldest first."""
-        return [card.wire for card in self._held.values()]
+    def named(self, name: bytes) -> SignedCard | None:
+        """The held card whose hash begins with these 16 bytes."""
+        return self._names.get(name)
+
+    def own_device_card(self) -> SignedCard:
+        """This device's own card; a home always holds it. Raises StoreError when it does not."""
+        for held in self._held.values():
+            if isinstance(held.card, Device) and held.card.device_key == self._device:
+                return held
+        raise StoreError("this device's own card is missing; join again in a new home")
+
+    def own_member_card(self) -> Member | None:
+        """The held card of this device's member with the highest counter."""
+        cards = [
+            held.card
+            for held in self._held.values()
+            if isinstance(held.card, Member) and held.card.member == self._member
+        ]
+        return max(cards, key=lambda card: card.counter, default=None)
 
     def card(self, card_hash: bytes) -> SignedCard:
+        """A held card. Raises KeyError."""
         return self._held[card_hash]
 
     def add(self, wires: Iterable[bytes]) -> CardsAdded:
@@ -92,20 +124,21 @@ class CardShelf:
         before = self.roster.hashes
         self.roster = self._judge()
         self._settle({card.hash for card in new})
+        self._names = {card.hash16: card for card in self._held.values()}
         kept = tuple(card.hash for card in new if card.hash in self._held)
         return CardsAdded(kept, tuple(refused), changed=self.roster.hashes != before)
 
     def _settle(self, fresh: set[bytes]) -> None:
-        """Write every card's standing; drop what is superseded and the oldest pending beyond the cap."""
-        effective = self.roster.hashes
-        waiting = [h for h in self._held if h in self.roster.pending]
-        spare = [h for h in waiting if h not in self._own]
-        crowded = set(spare[: max(0, len(waiting) - self._pending_cards)])
+        """Write how each card stands now; drop the superseded, and the oldest pending ones beyond
+        the limit."""
+        pending = [h for h in self._held if h in self.roster.pending]
+        spare = [h for h in pending if not self._is_own(self._held[h])]
+        crowded = set(spare[: max(0, len(pending) - self._pending_cards)])
         for card_hash, card in list(self._held.items()):
-            if card_hash in effective:
-                self._ledger.put_card(card_hash, card.wire, EFFECTIVE)
+            if card_hash in self.roster.hashes:
+                self._ledger.put_card(CardRow(card_hash, card.wire, "effective"))
             elif card_hash in self.roster.pending and card_hash not in crowded:
-                self._ledger.put_card(card_hash, card.wire, PENDING)
+                self._ledger.put_card(CardRow(card_hash, card.wire, "pending"))
             else:
                 del self._held[card_hash]
                 if card_hash not in fresh:

@@ -1,4 +1,4 @@
-"""Text that people type: cleaned at entry, scanned for contact details, folded for searching.
+"""Text that people type: cleaned at entry, and scanned for contact details.
 
 Source: docs/protocol.md, "Records" (line, text) and "People and places".
 """
@@ -50,16 +50,11 @@ def unify_digits(text: str) -> str:
     return "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)
 
 
-def search_key(text: str) -> str:
-    """The form in which words are compared: NFKC, case folded, digits unified."""
-    return unify_digits(unicodedata.normalize("NFKC", text)).casefold()
-
-
 def looks_like_contact(text: str) -> bool:
     """Whether free text seems to hold a phone number, an e-mail address or a link.
 
     Six or more digits in a row count, with blanks and the usual marks between. It only warns: the
     caller asks "everybody here will read this; move it to the sealed contact?".
     """
-    key = search_key(text)
+    key = unify_digits(unicodedata.normalize("NFKC", text)).casefold()
     return any(pattern.search(key) is not None for pattern in (_DIGITS, _EMAIL, _LINK))

@@ -121,8 +121,10 @@ def _texts(values: object) -> Iterator[str]:
 
 
 def holds(texts: list[list[str]], wanted: list[list[str]]) -> bool:
-    """True when there is a phrase and each stands, unbroken, in one of the texts."""
-    return bool(wanted) and all(any(_stands_in(words, phrase) for words in texts) for phrase in wanted)
+    """True when something is wanted and each phrase stands, unbroken, in one of the texts."""
+    return bool(wanted) and all(
+        any(_stands_in(words, phrase) for words in texts) for phrase in wanted
+    )
 
 
 def _stands_in(words: list[str], phrase: list[str]) -> bool:

@@ -47,10 +47,18 @@ pub struct Shown {
     pub maps: Arc<[OpRef]>,
 }
 
-pub struct Object {
+/// What a change made: a map, and where it stands.
+#[derive(Clone)]
+pub struct Place {
     pub depth: u8,
+    /// The map in which it was put.
+    pub parent: OpRef,
     /// Id of the record that it is or is in; empty for `records`.
     pub record: Arc<str>,
+}
+
+struct Object {
+    place: Place,
     keys: BTreeMap<Arc<str>, History<Option<Standing>>>,
     shown: History<Shown>,
 }
@@ -80,6 +88,8 @@ pub struct Known {
     pub seq: u32,
     pub start_op: u64,
     pub ops: u32,
+    /// The actor's own change before it.
+    pub previous: Option<u32>,
     /// Its past, itself included.
     pub clock: Clock,
     /// Over its own chain from that chain's start.
@@ -116,7 +126,7 @@ pub struct Entry {
     /// The past of its deps, itself not included.
     pub past: Clock,
     pub totals: Totals,
-    pub made: Vec<(u32, u8, Arc<str>)>,
+    pub made: Vec<(OpRef, Place)>,
     pub left: Vec<(OpRef, Arc<str>, Option<Standing>)>,
     pub shown: Vec<(OpRef, Shown)>,
 }
@@ -152,6 +162,11 @@ impl Tables {
             totals: Totals::default(),
             ops: 0,
         };
+        let records = Place {
+            depth: DEPTH_RECORDS,
+            parent: RECORDS,
+            record: Arc::from(""),
+        };
         tables.enter(Entry {
             hash,
             raw: Arc::from(raw),
@@ -162,7 +177,7 @@ impl Tables {
             ops: 1,
             past: Clock::default(),
             totals: Totals::default(),
-            made: vec![(0, DEPTH_RECORDS, Arc::from(""))],
+            made: vec![(RECORDS, records)],
             left: Vec::new(),
             shown: Vec::new(),
         });
@@ -206,8 +221,9 @@ impl Tables {
         &self.actors[actor as usize].id
     }
 
-    pub fn object(&self, object: OpRef) -> Option<&Object> {
-        self.objects.get(&object)
+    /// Where the map made by `op` stands; None when `op` made none.
+    pub fn place(&self, op: OpRef) -> Option<&Place> {
+        self.objects.get(&op).map(|object| &object.place)
     }
 
     fn at(&self, chain: u32, seq: u32) -> u32 {
@@ -412,27 +428,18 @@ impl Tables {
             left: Vec::new(),
             shown: Vec::new(),
         };
-        for (offset, depth, record) in entry.made {
-            let object = OpRef {
-                change: index,
-                offset,
-            };
+        for (object, place) in entry.made {
             let (keys, shown) = (BTreeMap::new(), History::default());
-            let made = Object {
-                depth,
-                record,
-                keys,
-                shown,
-            };
+            let made = Object { place, keys, shown };
             self.objects.insert(object, made);
             undo.made.push(object);
         }
         let mut records = Vec::new();
         for (object, key, left) in entry.left {
             let at = self.objects.get_mut(&object).expect("judged object");
-            records.push(match at.depth {
+            records.push(match at.place.depth {
                 DEPTH_RECORDS => Arc::clone(&key),
-                _ => Arc::clone(&at.record),
+                _ => Arc::clone(&at.place.record),
             });
             let history = at.keys.entry(Arc::clone(&key)).or_default();
             history.push(chain, entry.seq, left);
@@ -456,6 +463,7 @@ impl Tables {
             seq: entry.seq,
             start_op: entry.start_op,
             ops: entry.ops,
+            previous: entry.previous,
             clock,
             line,
             records: records.into(),

@@ -1,0 +1,193 @@
+"""The control socket: how the command line works beside a running node on the same home.
+
+A second process never opens the store; it asks the node. One request a connection, one JSON
+document a line: `{"verb", "arguments", "now"}` there, `{"result"}` or `{"error"}` back, so that a
+command gives the same result, or raises the same error, on either path.
+
+On Unix it is a socket in the home (0600). Where there are none it is a port on the loopback
+interface; `control.port` (0600) then holds the port and a token that every request must carry.
+This module imports no trio: the command line starts quickly.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from meshaid import errors, limits
+from meshaid.errors import Ambiguous, BusyError, MeshaidError
+
+SOCKET = "control.sock"
+PORT = "control.port"
+_LONGEST_PATH = 100
+"""Unix socket paths end at 108 bytes on Linux and 104 on macOS, the final zero included."""
+_TOKEN_BYTES = 16
+
+
+class NoNode(Exception):
+    """No node runs on this home: open the store instead. Never leaves the package."""
+
+
+# ---- the asking side
+def ask(
+    folder: Path, verb: str, arguments: Mapping[str, Any], now: int | None, *, timeout: float | None
+) -> dict[str, Any]:
+    """Let the running node carry out one verb.
+
+    Args:
+      now: seconds since 1970 that this one call is at; None for the node's own clock.
+      timeout: seconds to wait for the answer; None for as long as it takes.
+    Raises:
+      NoNode: none runs on this home.
+      MeshaidError: what the verb raised in the node.
+      BusyError: the node went away, or does not answer in time.
+    """
+    with _connected(folder, timeout) as (connection, token):
+        request = {"verb": verb, "arguments": dict(arguments), "now": now, "token": token}
+        try:
+            connection.sendall(encode(request))
+            answer = _read_line(connection)
+        except OSError as error:
+            raise BusyError("the running node does not answer; try again, or restart it") from error
+    if "error" in answer:
+        raise decode_error(answer["error"])
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+@contextmanager
+def _connected(folder: Path, timeout: float | None) -> Iterator[tuple[socket.socket, str | None]]:
+    if not ((folder / SOCKET).exists() or (folder / PORT).exists()):
+        raise NoNode
+    token = None
+    with suppress(FileNotFoundError), _short_path(folder) as short, _unix_or_loopback(folder) as it:
+        connection, address = it
+        connection.settimeout(timeout)
+        if address is None:
+            target: Any = str(short / SOCKET)
+        else:
+            target, token = ("127.0.0.1", address[0]), address[1]
+        try:
+            connection.connect(target)
+        except (ConnectionError, FileNotFoundError):
+            raise NoNode from None
+        yield connection, token
+        return
+    raise NoNode
+
+
+@contextmanager
+def _unix_or_loopback(folder: Path) -> Iterator[tuple[socket.socket, tuple[int, str] | None]]:
+    if (folder / PORT).exists():
+        port, token = (folder / PORT).read_text().split()
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
+            yield connection, (int(port), token)
+    else:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            yield connection, None
+
+
+def _read_line(connection: socket.socket) -> dict[str, Any]:
+    pieces = bytearray()
+    while not pieces.endswith(b"\n"):
+        piece = connection.recv(65_536)
+        if not piece or len(pieces) > limits.MAX_CONTROL_BYTES:
+            raise ConnectionError("the answer is incomplete")
+        pieces += piece
+    answer: dict[str, Any] = json.loads(pieces)
+    return answer
+
+
+# ---- the answering side
+@contextmanager
+def listening(
+    folder: Path, *, unix: bool = hasattr(socket, "AF_UNIX")
+) -> Iterator[tuple[socket.socket, str | None]]:
+    """A listening control socket of this home, and the token that requests must carry (or None).
+
+    What an earlier node left behind is taken over: whoever holds the store's lock is the only node.
+    """
+    for name in (SOCKET, PORT):
+        (folder / name).unlink(missing_ok=True)
+    family = socket.AF_UNIX if unix else socket.AF_INET
+    name = SOCKET if unix else PORT
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        token = None
+        if unix:
+            with _short_path(folder) as short:
+                listener.bind(str(short / SOCKET))
+            (folder / SOCKET).chmod(0o600)
+        else:
+            listener.bind(("127.0.0.1", 0))
+            token = secrets.token_hex(_TOKEN_BYTES)
+            descriptor = os.open(folder / PORT, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "w") as file:
+                file.write(f"{listener.getsockname()[1]} {token}")
+        listener.listen()
+        try:
+            yield listener, token
+        finally:
+            (folder / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _short_path(folder: Path) -> Iterator[Path]:
+    """A path to the folder that is short enough for a socket's address."""
+    if len(os.fsencode(folder / SOCKET)) <= _LONGEST_PATH:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="meshaid-") as short:
+        link = Path(short) / "home"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link
+
+
+def decode_request(line: bytes, token: str | None) -> tuple[str, dict[str, Any], int | None]:
+    """The verb, its arguments and the asked-for time of a request line.
+
+    Raises:
+      InvalidInput: it is no request, or carries another token.
+    """
+    try:
+        request = json.loads(line)
+        verb, arguments, now = request["verb"], request["arguments"], request["now"]
+        given = request.get("token")
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise errors.InvalidInput("this is no request of the meshaid command") from error
+    if token is not None and not hmac.compare_digest(str(given), token):
+        raise errors.InvalidInput("this is no request of the meshaid command")
+    if not (isinstance(verb, str) and isinstance(arguments, dict)):
+        raise errors.InvalidInput("this is no request of the meshaid command")
+    return verb, arguments, now if isinstance(now, int) else None
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """One JSON document as one line."""
+    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+
+
+def encode_error(error: MeshaidError) -> dict[str, Any]:
+    """An error as it travels: its class, text, and for Ambiguous the matches."""
+    told: dict[str, Any] = {"class": type(error).__name__, "message": str(error)}
+    if isinstance(error, Ambiguous):
+        told["matches"] = list(error.matches)
+    return told
+
+
+def decode_error(told: Mapping[str, Any]) -> MeshaidError:
+    """The error that a node told of, as its own class again."""
+    kind = getattr(errors, str(told.get("class")), MeshaidError)
+    message = str(told.get("message"))
+    if kind is Ambiguous:
+        return Ambiguous(message, tuple(told.get("matches", ())))
+    if isinstance(kind, type) and issubclass(kind, MeshaidError):
+        return kind(message)
+    return MeshaidError(message)

@@ -1,0 +1,126 @@
+"""One line of the board, and how it looks to other programs.
+
+Source: docs/protocol.md, "Board".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from meshaid.core.amounts import show_amount
+from meshaid.core.derivation import Standing
+from meshaid.core.fields import Amount, Value
+from meshaid.core.records import Record, expires_at
+from meshaid.core.schema import KINDS
+
+_COUNTERS: Final = frozenset({"rev"})
+"""Fields whose differing values say nothing to a person."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Author:
+    """What the board knows about a member whose records it shows."""
+
+    name: str
+    """A pseudonym by default."""
+    kind: str = "household"
+    steward: bool = False
+    known: bool = True
+    """False for the own member while its chain of cards is not proven to others yet."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record as the board shows it. Its repr holds no content."""
+
+    record: Record
+    author: Author
+    standing: Standing
+    tier: str
+    """The urgency word whose window holds the time left; empty for what has no urgency."""
+    overdue: bool
+    deadline: int | None
+    exercise: bool
+
+    def __repr__(self) -> str:
+        return f"<Row {self.record.reference} {self.standing.status}>"
+
+    @property
+    def id(self) -> str:
+        """The full reference, member/record."""
+        return self.record.reference
+
+    @property
+    def status(self) -> str:
+        """The derived state, one word."""
+        return self.standing.status
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as plain values: amounts as decimal text, times as seconds since 1970.
+
+        Keys that always stand are null where the record says nothing; further fields of the
+        record's kind follow where it has them.
+        """
+        record = self.record
+        row: dict[str, Any] = {
+            "id": record.reference,
+            "ref": record.fields.get("ref"),
+            "kind": record.kind,
+            "title": record.fields.get("title"),
+            "text": record.fields.get("text"),
+            "category": record.fields.get("category"),
+            "quantity": _shown(record.kind, "quantity", record.fields.get("quantity")),
+            "unit": record.fields.get("unit"),
+            "urgency": record.fields.get("urgency"),
+            "tier": self.tier or None,
+            "overdue": self.overdue,
+            "life_threatening": record.flag("life_threatening"),
+            "area": record.fields.get("area"),
+            "status": self.status,
+            "closed_reason": record.fields.get("closed_reason"),
+            "member": record.member,
+            "member_name": self.author.name,
+            "known_to_others": self.author.known,
+            "created_at": record.fields.get("created_at"),
+            "expires_at": expires_at(record),
+            "exercise": self.exercise,
+            "conflicts": {
+                name: [_shown(record.kind, name, value) for value in values]
+                for name, values in record.conflicts.items()
+                if name not in _COUNTERS
+            },
+        }
+        if record.kind in ("need", "offer"):
+            row |= self._sums()
+        kind = KINDS.get(record.kind)
+        for name in kind.fields if kind else sorted(record.fields):
+            if name in record.fields:
+                row.setdefault(name, _shown(record.kind, name, record.fields[name]))
+        return row
+
+    def _sums(self) -> dict[str, Any]:
+        standing = self.standing
+        left, over = standing.left, standing.over
+        return {
+            "received": show_amount(standing.received),
+            "promised": show_amount(standing.promised),
+            "still_open": None if left is None else show_amount(left),
+            "over": None if over is None else show_amount(over),
+            "stale_pledges": list(standing.stale),
+        }
+
+
+def _shown(kind: str, name: str, value: Value | None) -> Any:
+    """A field's value for JSON: amounts as decimal text, bytes in hexadecimal, maps as dicts."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return dict(value)
+    known = KINDS.get(kind)
+    if type(value) is int and known and isinstance(known.fields.get(name), Amount):
+        return show_amount(value)
+    return value

@@ -1,0 +1,101 @@
+"""What peers may see of a replica, and add to it: the real `Knowledge` that meetings stand on.
+
+All rules about who gets what are here and in roster.py: documents of members that do not stand are
+neither shown nor taken, cards of this device's own chain come first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from meshaid.core.cards import Device, read_own_card
+from meshaid.core.delta import Run, StrippedDelta
+from meshaid.core.knowledge import Channel, NotProven, Proven, Removed, Standing
+from meshaid.core.noise import channel_prologue
+from meshaid.core.replica import Received, Replica
+from meshaid.core.shapes import Clock
+from meshaid.core.shelf import CardsAdded
+from meshaid.errors import RemoteProtocolError
+
+NAME_BYTES = 16
+
+
+class Served:
+    """One replica as its peers meet it. Implements `knowledge.Knowledge`."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+
+    # ---- who
+    def channel(self) -> Channel:
+        identity = self.replica.identity
+        return Channel(identity.static_seed, identity.psks, channel_prologue(identity.community))
+
+    def own_card(self) -> bytes:
+        return self.replica.own_device_card()[:NAME_BYTES]
+
+    @property
+    def actor(self) -> bytes:
+        return self.replica.actor
+
+    def standing(self, static: bytes, card: bytes | None) -> Standing:
+        """Who holds this static key. Raises RemoteProtocolError for a card of another key."""
+        roster = self.replica.roster
+        shown = self.replica.held_card(card) if card else None
+        if shown is not None:
+            told = shown.card
+            if not isinstance(told, Device) or told.static_key != static:
+                raise RemoteProtocolError(
+                    "the device card named in HELLO is for another static key"
+                )
+        view = roster.device_by_static(static)
+        if view is not None and self.replica.counts(view.member):
+            if card is None or view.card_hash[:NAME_BYTES] == card or shown is not None:
+                return Proven(view.key, view.member)
+            return NotProven()
+        if shown is not None and isinstance(shown.card, Device):
+            if roster.member_of_ever(shown.card.device_key):
+                return Removed()
+        return NotProven()
+
+    # ---- cards
+    def effective(self) -> Collection[bytes]:
+        return self.replica.roster.hashes
+
+    def cards(self) -> Mapping[bytes, bytes]:
+        return self.replica.cards()
+
+    def holds_card(self, name: bytes) -> bool:
+        return self.replica.held_card(name) is not None
+
+    def name_card(self, wire: bytes) -> bytes:
+        return read_own_card(wire).hash16
+
+    def add_cards(self, wires: Sequence[bytes]) -> CardsAdded:
+        return self.replica.add_cards(wires)
+
+    # ---- documents
+    def items(self) -> Mapping[bytes, bytes]:
+        return self.replica.items()
+
+    def genesis_named(self, name: bytes) -> bytes | None:
+        genesis = self.replica.genesis_named(name)
+        return genesis if genesis is not None and self.replica.takes(genesis) else None
+
+    def document_clock(self, genesis: bytes) -> Clock:
+        return self.replica.document_clock(genesis)
+
+    def owed(self, genesis: bytes, theirs: Clock) -> Sequence[Run]:
+        return self.replica.owed(genesis, theirs)
+
+    def encode(self, genesis: bytes, runs: Sequence[Run]) -> Iterator[bytes]:
+        return self.replica.encode(genesis, runs)
+
+    def receive(self, deltas: Iterable[StrippedDelta]) -> list[Received]:
+        return self.replica.receive(deltas)
+
+    def note_peer_clock(self, genesis: bytes, clock: Clock) -> bool:
+        return self.replica.note_peer_clock(genesis, clock)
+
+    def digest(self) -> bytes:
+        return self.replica.digest()

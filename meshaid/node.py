@@ -1,0 +1,271 @@
+"""A running node: one home, its board, and its meetings with everybody on the network.
+
+`open_node` is the way in. Every call into the replica runs on one store thread, one at a time, so
+the core needs no locks; what came of it (changed documents, another roster, events) is dealt with
+in one place, `Node.work`, before the next call.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar, final
+
+import trio
+
+from meshaid import commands, limits
+from meshaid.board_face import BoardFace
+from meshaid.connection import Connection
+from meshaid.control_server import serve_control
+from meshaid.core import ids
+from meshaid.core.records import read_record
+from meshaid.core.replica import Changed, Replica
+from meshaid.desk import Desk
+from meshaid.errors import BrokenError, ClosedError, DocumentPoisoned, StoreError
+from meshaid.events import (
+    BoardEvent,
+    CardsChanged,
+    NodeEvent,
+    RecordAdded,
+    RecordChanged,
+    RecordRemoved,
+    StoreTrouble,
+)
+from meshaid.groups import as_itself
+from meshaid.network import Network, OpenDiscovery
+from meshaid.opening import OpenHome, open_home
+
+T = TypeVar("T")
+
+Observer = Callable[[NodeEvent], None]
+Clock = Callable[[], float]
+
+NODE_VERBS: Final = ("peers", "offline", "online", "sync")
+"""Verbs beyond `commands.VERBS` that only a running node has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of one piece of work on the store thread."""
+
+    events: tuple[NodeEvent, ...] = ()
+    to_wake: frozenset[Connection] = frozenset()
+
+
+@final
+class Node:
+    """An open node; made by `open_node`."""
+
+    def __init__(self, home: OpenHome, clock: Clock, observer: Observer | None) -> None:
+        self.home = home
+        self._clock = clock
+        self._observer = observer
+        self._replica: Replica = home.replica
+        self._desk = Desk(home.replica, random=os.urandom)
+        self._thread = trio.CapacityLimiter(1)
+        self._roster = home.replica.roster
+        self._shown = {(row.member, row.record_id) for row in home.store.records()}
+        self.board = BoardFace(self, self._desk, clock)
+        self.network: Network
+
+    def __repr__(self) -> str:
+        return f"<Node {self._replica.identity!r}>"
+
+    # ---- the store thread
+    async def work(self, work: Callable[[], T]) -> T:
+        """Do `work` on the store thread, act on what came of it, and return its result."""
+        return await self._on_thread(None, work)
+
+    async def step(self, connection: Connection, work: Callable[[], object]) -> None:
+        """The same for a connection: trouble with the disk or a document ends only its meeting."""
+        try:
+            await self._on_thread(connection, work)
+        except (StoreError, DocumentPoisoned) as error:
+            self.tell(StoreTrouble(str(error)))
+            await self._on_thread(connection, connection.meeting.send_failed)
+
+    async def take_outgoing(self, connection: Connection) -> bytes:
+        """What a connection's meeting wants to send now; empty when nothing."""
+        data = b""
+
+        def take() -> None:
+            nonlocal data
+            data = connection.meeting.data_to_send()
+
+        await self.step(connection, take)
+        return data
+
+    async def _on_thread(self, source: Connection | None, work: Callable[[], T]) -> T:
+        connections = self.network.connections
+        now, wall = trio.current_time(), int(self._clock())
+
+        def job() -> tuple[T, _Outcome]:
+            result = work()
+            return result, self._outcome(source, connections, now, wall)
+
+        result, outcome = await trio.to_thread.run_sync(job, limiter=self._thread)
+        for connection in outcome.to_wake:
+            connection.wake()
+        for event in outcome.events:
+            self.tell(event)
+        if source is not None:
+            self.network.notice(source)
+        return result
+
+    def _outcome(
+        self, source: Connection | None, connections: Iterable[Connection], now: float, wall: int
+    ) -> _Outcome:
+        """Tell every meeting what is new, and gather what the world should hear. Store thread."""
+        events: list[NodeEvent] = []
+        to_wake: set[Connection] = set()
+        changes = self._replica.take_changes()
+        if self._replica.roster is not self._roster:
+            self._roster = self._replica.roster
+            events.append(CardsChanged(sum(map(self._replica.counts, self._roster.members))))
+            for connection in connections:
+                connection.meeting.roster_changed(now)
+                to_wake.add(connection)
+        for connection in connections:
+            for change in changes if connection is not source else ():
+                connection.meeting.local_change(change.genesis, change.before, now)
+                to_wake.add(connection)
+        events += self._board_events(changes, wall)
+        return _Outcome(tuple(events), frozenset(to_wake))
+
+    def _board_events(self, changes: Sequence[Changed], wall: int) -> list[BoardEvent]:
+        """What changed on the board, as events with rows. Store thread."""
+        touched = [
+            (member, name)
+            for change in changes
+            for member in [self._replica.member_of(change.genesis)]
+            if member is not None
+            for name in sorted(change.records)
+        ]
+        if not touched:
+            return []
+        board = self._desk.board(wall) if self.board.watched or self._observer else None
+        events: list[BoardEvent] = []
+        for member, name in touched:
+            row = self.home.store.record(member, name)
+            reference = ids.reference(member, name)
+            known = (member, name) in self._shown
+            if row is None:
+                self._shown.discard((member, name))
+                events += [RecordRemoved(reference)] if known else []
+                continue
+            self._shown.add((member, name))
+            record = read_record(reference, row.fields)
+            shown = board.row(record).as_json() if board and record.readable else {}
+            events.append((RecordChanged if known else RecordAdded)(reference, shown))
+        return events
+
+    def tell(self, event: NodeEvent) -> None:
+        """Tell watchers and the observer of an event."""
+        if isinstance(event, BoardEvent):
+            self.board.publish(event)
+        if self._observer is not None:
+            self._observer(event)
+
+    # ---- what a person asks
+    async def execute(self, verb: str, arguments: Mapping[str, Any], now: int | None) -> Any:
+        """Carry out one verb of the command line; see commands.py. For the control socket."""
+        if verb == "peers":
+            return {"peers": await self.peers()}
+        if verb == "offline":
+            await self.offline()
+            return {"online": False}
+        if verb == "online":
+            await self.online()
+            return {"online": True}
+        if verb == "sync":
+            return await self.sync(arguments["address"], timeout=arguments["timeout"])
+        moment = int(self._clock()) if now is None else now
+        result = await self.work(partial(commands.execute, self._desk, verb, arguments, moment))
+        if verb == "status":
+            result |= {"listening": list(self.listening), "peers": await self.peers()}
+        return result
+
+    async def status(self) -> dict[str, Any]:
+        """Ids, digest, counts, addresses and peers, as `meshaid status --json` prints them."""
+        result: dict[str, Any] = await self.execute("status", {}, None)
+        return result
+
+    async def peers(self) -> list[dict[str, Any]]:
+        """The devices that this node is connected to or has met, as `meshaid peers` lists them."""
+        return await self.work(self.network.peers)
+
+    @property
+    def listening(self) -> tuple[str, ...]:
+        """HOST:PORT of every listener; empty while offline."""
+        return self.network.listening
+
+    async def offline(self) -> None:
+        """Leave the networks: sessions end with a goodbye, nothing listens. Reading and writing go on."""
+        await self.network.go_offline()
+
+    async def online(self) -> None:
+        """Come back: listen at the same port, look for peers."""
+        await self.network.go_online()
+
+    def add_peer(self, address: str) -> None:
+        """Try this HOST:PORT from now on. Raises InvalidInput for what is no address."""
+        self.network.add_peer(address)
+
+    async def sync(self, address: str, *, timeout: float = limits.SYNC_SECONDS) -> dict[str, Any]:
+        """Meet one address now, until both digests are equal: `{digest, equal, reason}`.
+
+        Raises NotReachable; NotKnownYet (the cards received are kept); InvalidInput.
+        """
+        return await self.network.sync(address, timeout)
+
+    def statistics(self) -> dict[str, int]:
+        """Counts of sessions, bytes and candidates, for monitoring."""
+        return self.network.statistics()
+
+
+@asynccontextmanager
+async def open_node(
+    home: str | Path,
+    *,
+    passphrase: str | None = None,
+    listen: str = "0.0.0.0:0",
+    peers: Sequence[str] = (),
+    mdns: bool = True,
+    clock: Clock = time.time,
+    observer: Observer | None = None,
+    discovery: OpenDiscovery | None = None,
+) -> AsyncIterator[Node]:
+    """Open a home and run it as a node for as long as the block lasts.
+
+    Args:
+      home: an existing home's folder (`meshaid init` or `meshaid join` makes one).
+      listen: HOST:PORT to accept connections at; port 0 takes a free one.
+      peers: HOST:PORT addresses to try besides those that are found or remembered.
+      mdns: whether to announce this node and look for others on the local network.
+      clock: seconds since 1970, for what is shown and hidden; sync does not depend on it.
+      observer: is called with every NodeEvent, on the event loop; it must not block.
+      discovery: another way to find peers than mDNS; for tests.
+    Raises:
+      InvalidInput, WrongPassphrase, NewerStore, StoreError, BusyError: see opening.open_home.
+      InvalidInput: the port of `listen` is taken, or an address is none.
+      MeshaidInternalError: a background task failed. An error of the block comes out as itself.
+    """
+    opened = await trio.to_thread.run_sync(partial(open_home, Path(home), passphrase))
+    try:
+        node = Node(opened, clock, observer)
+        node.network = Network(node, opened.replica, listen, peers, mdns, discovery)
+        async with as_itself() as nursery:
+            await nursery.start(serve_control, opened.folder, node.execute)
+            await nursery.start(node.network.run)
+            try:
+                yield node
+            finally:
+                nursery.cancel_scope.cancel()
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(opened.close)

@@ -1,0 +1,153 @@
+"""Write the reference pages that follow from the code: commands, limits, errors.
+
+Run without arguments to write docs/reference/*.md, with --check to compare only (exit 1 and a
+sentence for each page that is out of date).
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "reference"
+WIDTH = 92
+HEAD = "<!-- Written by tools/reference.py from the code: run `make reference`. -->\n"
+
+
+def sentences(text: str) -> str:
+    """A docstring on one line, safe in a table cell."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def statements(module: str) -> tuple[str, list[ast.stmt]]:
+    """The source of a module of meshaid, and its statements."""
+    source = (ROOT / "meshaid" / f"{module}.py").read_text(encoding="utf-8")
+    return source, ast.parse(source).body
+
+
+# ---- limits
+
+
+def limits() -> Iterator[tuple[str, str, str, str]]:
+    """(section, name, value, reason) of every bound, in the order of the file."""
+    import meshaid.limits as values
+
+    source, body = statements("limits")
+    lines = source.splitlines()
+    section = ""
+    previous = 0
+    for statement, after in zip(body, [*body[1:], None], strict=True):
+        for line in lines[previous : statement.lineno]:
+            if line.startswith("# ---- "):
+                section = line.removeprefix("# ---- ")
+        previous = statement.lineno
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name = statement.target.id
+            told = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            reason = str(after.value.value) if told else ""  # type: ignore[union-attr]
+            value = getattr(values, name)
+            shown = f"{value:,}".replace(",", " ") if isinstance(value, int | float) else value
+            yield section, name, str(shown), sentences(reason)
+
+
+def limits_page() -> Iterator[str]:
+    """The page of all bounds."""
+    yield "# Limits\n"
+    yield (
+        "*Format* bounds are part of the rules: every node reaches the same verdict, so they change"
+        " only\nwith a new version of the rules. *Local* bounds delay or close; they never refuse"
+        " for good."
+    )
+    section = ""
+    for group, name, value, reason in limits():
+        if group != section:
+            section = group
+            yield f"\n## {group[0].upper()}{group[1:]}\n"
+            yield "| name | value | reason |\n|---|---|---|"
+        yield f"| `{name}` | {value} | {reason} |"
+
+
+# ---- errors
+
+
+def errors_page() -> Iterator[str]:
+    """The page of all errors, as a tree."""
+    yield "# Errors\n"
+    yield (
+        "Everything that meshaid raises on purpose is a `MeshaidError`. Texts say what to do next"
+        " and never\ncontain what people wrote.\n"
+    )
+    depths: dict[str, int] = {"Exception": -1}
+    for statement in statements("errors")[1]:
+        if isinstance(statement, ast.ClassDef):
+            base = statement.bases[0]
+            depth = depths[base.id if isinstance(base, ast.Name) else "Exception"] + 1
+            depths[statement.name] = depth
+            told = sentences(ast.get_docstring(statement) or "")
+            yield f"{'  ' * depth}- **{statement.name}**: {told}"
+
+
+# ---- commands
+
+
+def command_group() -> click.Group:
+    """The one command group of the command line."""
+    import click
+
+    import meshaid.cli.main as module
+
+    return next(thing for thing in vars(module).values() if isinstance(thing, click.Group))
+
+
+def help_text(command: click.Command, name: str) -> str:
+    """What `--help` prints, at a fixed width."""
+    import click
+
+    context = click.Context(command, info_name=name, terminal_width=WIDTH, max_content_width=WIDTH)
+    return command.get_help(context).rstrip()
+
+
+def commands_page() -> Iterator[str]:
+    """The page of all commands that are not hidden."""
+    group = command_group()
+    yield "# Commands\n"
+    yield f"```text\n{help_text(group, 'meshaid')}\n```"
+    for name, command in sorted(group.commands.items()):
+        if not command.hidden:
+            yield f"\n## meshaid {name}\n"
+            yield f"```text\n{help_text(command, f'meshaid {name}')}\n```"
+
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "cli.md": commands_page,
+    "errors.md": errors_page,
+    "limits.md": limits_page,
+}
+
+
+def main() -> int:
+    """Write or check every page; 0 when all are as they should be."""
+    os.environ.pop("MESHAID_HOME", None)
+    check = sys.argv[1:] == ["--check"]
+    stale = 0
+    for name, page in PAGES.items():
+        path = TARGET / name
+        text = HEAD + "\n".join(page()) + "\n"
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"docs/reference/{name} is out of date: run `make reference`", file=sys.stderr)
+            stale += 1
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
