@@ -21,7 +21,7 @@ WATCH_BUFFER: Final = 1_024
 
 
 class Working(Protocol):
-    """What the board needs of its node: do this on the store thread, then act on what came of it."""
+    """What the board needs of its node: work is done on the store thread, in turn."""
 
     async def work(self, work: Callable[[], T]) -> T: ...
 

@@ -87,7 +87,7 @@ class Peer:
         if self.dialing:
             return None
         ready = [c for c in self.candidates if c.next_try <= now]
-        return min(ready, key=lambda c: (c.tried, ":" in c.host), default=None)
+        return min(ready, key=lambda c: (c.tried, c.address.startswith("[")), default=None)
 
 
 class Candidates:

@@ -7,26 +7,29 @@ breaks the stream ends this connection only.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Protocol, final
 
 import trio
 
 from meshaid.core.meeting import Meeting
+from meshaid.core.meeting_events import MeetingEvent
 from meshaid.core.messages import ByeReason
 
 READ_BYTES: Final = 65_536
 FAREWELL_SECONDS: Final = 1.0
-"""How long a goodbye may take when this side leaves: a peer that does not read is not waited for."""
+"""How long a goodbye may take: a peer that does not read is not waited for."""
 
 
 class Owner(Protocol):
     """What a connection needs of its node: everything that touches the replica goes through it."""
 
     async def step(self, connection: Connection, work: Callable[[], object]) -> None:
-        """Do `work` on the store thread, then let the node act on what came of it."""
+        """Do `work` where the replica may be used, then act on what came of it.
+
+        Hands the meeting's events to `take_events` and wakes whoever has something to send.
+        """
 
     async def take_outgoing(self, connection: Connection) -> bytes:
         """What this connection's meeting wants to send now; empty when nothing."""
@@ -37,17 +40,28 @@ class Connection:
     """A stream with a meeting. `run` returns when the meeting or the stream has ended."""
 
     def __init__(
-        self, stream: trio.abc.Stream, meeting: Meeting, owner: Owner, address: str
+        self,
+        stream: trio.abc.Stream,
+        meeting: Meeting,
+        owner: Owner,
+        address: str,
+        on_event: Callable[[MeetingEvent], None],
     ) -> None:
         self.stream = stream
         self.meeting = meeting
         self.address = address
         self._owner = owner
+        self._on_event = on_event
         self._wake = trio.Event()
         self._moved = trio.Event()
 
     def __repr__(self) -> str:
         return f"<Connection {self.address} {self.meeting!r}>"
+
+    def take_events(self, events: Iterable[MeetingEvent]) -> None:
+        """Hand on what the owner found in the meeting after a step."""
+        for event in events:
+            self._on_event(event)
 
     def wake(self) -> None:
         """Have the writer look for something to send, and the clock for its next deadline."""
@@ -89,11 +103,12 @@ class Connection:
         """Send what there is, whenever there is something; return when the meeting has ended."""
         while True:
             self._wake = trio.Event()
+            last = self.meeting.closed  # asked first: what ends the meeting may still have words
             try:
                 await self._flush()
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 await self._step(self.meeting.send_failed)
-            if self.meeting.closed:
+            if last:
                 return
             await self._wake.wait()
 
@@ -104,8 +119,7 @@ class Connection:
     async def _keep_time(self) -> None:
         while not self.meeting.closed:
             self._moved = trio.Event()
-            deadline = self.meeting.deadline
-            with trio.move_on_at(deadline if deadline is not None else math.inf):
+            with trio.move_on_at(self.meeting.deadline):
                 await self._moved.wait()
                 continue
             await self._step(partial(self.meeting.tick, trio.current_time()))

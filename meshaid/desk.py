@@ -1,4 +1,4 @@
-"""What a person does at one device: write records, find them, see the board, bring in a pile of slips.
+"""What a person does at one device: write records, find them, see the board, bring in slips.
 
 A desk stands on one open replica and is as synchronous as that. Both the command line and a running
 node work through it, so a command gives the same result whether a node runs or not.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from meshaid.core import ids, spoken
 from meshaid.core.board import Board
+from meshaid.core.document import Edit
 from meshaid.core.fields import Value
 from meshaid.core.records import (
     Record,
@@ -20,7 +21,6 @@ from meshaid.core.records import (
     new_record,
     read_record,
 )
-from meshaid.core.document import Edit
 from meshaid.core.replica import Replica
 from meshaid.core.rows import Author, Row
 from meshaid.core.slips import Slip, import_key, read_slips

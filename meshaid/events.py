@@ -120,6 +120,8 @@ class RunRefused(_Event):
     """Signed changes broke a rule of the gate and were not taken."""
 
     device: bytes
+    by: str
+    """us: we refused what the peer passed on; them: the peer refused what we did."""
     rule: str
 
 

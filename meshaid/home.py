@@ -253,14 +253,17 @@ def os_errors() -> Iterator[None]:
 def _read_key_file(folder: Path) -> list[object]:
     """The body of store.key, its sum and version checked."""
     path = folder / KEY
-    if not exists(folder):
-        raise InvalidInput(
-            "There is no home in this folder. Make one with `meshaid init` or `meshaid join`, "
-            "or name another folder with --home."
-        )
     with os_errors():
+        if not exists(folder):
+            raise InvalidInput(
+                "There is no home in this folder. Make one with `meshaid init` or `meshaid join`, "
+                "or name another folder with --home."
+            )
         if not path.exists():
-            raise StoreError("store.key is missing beside store.db. " + _BAD_KEY_FILE)
+            raise StoreError(
+                "store.key is missing, and without it store.db cannot be read. Put it back, or "
+                "make a new home and join again."
+            )
         with path.open("rb") as file:
             content = file.read(limits.KEY_FILE_BYTES + 1)
     body = _checked_body(content)

@@ -23,10 +23,11 @@ from meshaid.board_face import BoardFace
 from meshaid.connection import Connection
 from meshaid.control_server import serve_control
 from meshaid.core import ids
+from meshaid.core.meeting_events import MeetingEvent
 from meshaid.core.records import read_record
 from meshaid.core.replica import Changed, Replica
 from meshaid.desk import Desk
-from meshaid.errors import BrokenError, ClosedError, DocumentPoisoned, StoreError
+from meshaid.errors import DocumentPoisoned, MeshaidError, StoreError
 from meshaid.events import (
     BoardEvent,
     CardsChanged,
@@ -53,8 +54,9 @@ NODE_VERBS: Final = ("peers", "offline", "online", "sync")
 class _Outcome:
     """What came of one piece of work on the store thread."""
 
-    events: tuple[NodeEvent, ...] = ()
-    to_wake: frozenset[Connection] = frozenset()
+    events: tuple[NodeEvent, ...]
+    heard: tuple[tuple[Connection, list[MeetingEvent]], ...]
+    """Connections that may have something to send now, and what their meetings told."""
 
 
 @final
@@ -86,22 +88,22 @@ class Node:
         try:
             await self._on_thread(connection, work)
         except (StoreError, DocumentPoisoned) as error:
-            self.tell(StoreTrouble(str(error)))
-            await self._on_thread(connection, connection.meeting.send_failed)
+            await self._give_up(connection, error)
+
+    async def _give_up(self, connection: Connection, error: MeshaidError) -> None:
+        self.tell(StoreTrouble(str(error)))
+        await self._on_thread(connection, connection.meeting.send_failed)
 
     async def take_outgoing(self, connection: Connection) -> bytes:
         """What a connection's meeting wants to send now; empty when nothing."""
-        data = b""
-
-        def take() -> None:
-            nonlocal data
-            data = connection.meeting.data_to_send()
-
-        await self.step(connection, take)
-        return data
+        try:
+            return await self._on_thread(connection, connection.meeting.data_to_send)
+        except (StoreError, DocumentPoisoned) as error:
+            await self._give_up(connection, error)
+            return b""
 
     async def _on_thread(self, source: Connection | None, work: Callable[[], T]) -> T:
-        connections = self.network.connections
+        connections = {*self.network.connections, *([source] if source else [])}
         now, wall = trio.current_time(), int(self._clock())
 
         def job() -> tuple[T, _Outcome]:
@@ -109,12 +111,11 @@ class Node:
             return result, self._outcome(source, connections, now, wall)
 
         result, outcome = await trio.to_thread.run_sync(job, limiter=self._thread)
-        for connection in outcome.to_wake:
-            connection.wake()
         for event in outcome.events:
             self.tell(event)
-        if source is not None:
-            self.network.notice(source)
+        for connection, heard in outcome.heard:
+            connection.take_events(heard)
+            connection.wake()
         return result
 
     def _outcome(
@@ -122,20 +123,21 @@ class Node:
     ) -> _Outcome:
         """Tell every meeting what is new, and gather what the world should hear. Store thread."""
         events: list[NodeEvent] = []
-        to_wake: set[Connection] = set()
         changes = self._replica.take_changes()
-        if self._replica.roster is not self._roster:
+        new_roster = self._replica.roster is not self._roster
+        if new_roster:
             self._roster = self._replica.roster
             events.append(CardsChanged(sum(map(self._replica.counts, self._roster.members))))
-            for connection in connections:
-                connection.meeting.roster_changed(now)
-                to_wake.add(connection)
+        heard = []
         for connection in connections:
+            if new_roster:
+                connection.meeting.roster_changed(now)
             for change in changes if connection is not source else ():
                 connection.meeting.local_change(change.genesis, change.before, now)
-                to_wake.add(connection)
+            if new_roster or changes or connection is source:
+                heard.append((connection, connection.meeting.events()))
         events += self._board_events(changes, wall)
-        return _Outcome(tuple(events), frozenset(to_wake))
+        return _Outcome(tuple(events), tuple(heard))
 
     def _board_events(self, changes: Sequence[Changed], wall: int) -> list[BoardEvent]:
         """What changed on the board, as events with rows. Store thread."""
@@ -166,6 +168,8 @@ class Node:
 
     def tell(self, event: NodeEvent) -> None:
         """Tell watchers and the observer of an event."""
+        if isinstance(event, CardsChanged):
+            self.network.roster_changed()
         if isinstance(event, BoardEvent):
             self.board.publish(event)
         if self._observer is not None:
@@ -205,7 +209,7 @@ class Node:
         return self.network.listening
 
     async def offline(self) -> None:
-        """Leave the networks: sessions end with a goodbye, nothing listens. Reading and writing go on."""
+        """Leave the networks: sessions end with a goodbye, nothing listens. Writing goes on."""
         await self.network.go_offline()
 
     async def online(self) -> None:
@@ -233,7 +237,7 @@ async def open_node(
     home: str | Path,
     *,
     passphrase: str | None = None,
-    listen: str = "0.0.0.0:0",
+    listen: str = ":0",
     peers: Sequence[str] = (),
     mdns: bool = True,
     clock: Clock = time.time,
@@ -258,7 +262,15 @@ async def open_node(
     opened = await trio.to_thread.run_sync(partial(open_home, Path(home), passphrase))
     try:
         node = Node(opened, clock, observer)
-        node.network = Network(node, opened.replica, listen, peers, mdns, discovery)
+        node.network = Network(
+            node,
+            opened.replica,
+            listen=listen,
+            peers=peers,
+            mdns=mdns,
+            discovery=discovery,
+            clock=clock,
+        )
         async with as_itself() as nursery:
             await nursery.start(serve_control, opened.folder, node.execute)
             await nursery.start(node.network.run)

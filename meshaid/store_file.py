@@ -86,17 +86,8 @@ class StoreFile:
           StoreError: missing, damaged, no store, or of another key; nothing was changed.
         """
         path = folder / home.STORE
-        if not path.exists():
-            raise StoreError(
-                "store.db is missing. Put it back; or, when setting up was interrupted, remove "
-                "the folder and start again."
-            )
-        size = path.stat().st_size
-        if path.is_file() and size < _SMALLEST_PAGE:
-            # SQLite would take an empty file for a new database and write into it.
-            raise StoreError(f"store.db is no database: {size} bytes are left of it. {_DAMAGED}")
-        log = path.with_name(path.name + "-wal")
-        clean = not (log.exists() and log.stat().st_size) and size % PAGE_BYTES == 0
+        with home.os_errors():
+            clean = _looks_clean(path)
         try:
             connection = _connect(path, key)
         except apsw.NotADBError as error:
@@ -177,9 +168,9 @@ def create_file(folder: Path, key: bytes) -> None:
     Raises InvalidInput when there is one, StoreFull, StoreError.
     """
     path, draft = folder / home.STORE, folder / (home.STORE + ".new")
-    if path.exists():
-        raise InvalidInput("There is a store in this folder already. Choose another with --home.")
     with home.os_errors():
+        if path.exists():
+            raise InvalidInput("There is a store in this folder already. Choose another folder.")
         for leftover in folder.glob(draft.name + "*"):
             leftover.unlink()  # cut off before, with its log: a draft never holds anything
         home.write_new(draft, b"")
@@ -232,6 +223,24 @@ def our_error(error: apsw.Error, folder: Path) -> MeshaidError:
                 f"The store failed in an unforeseen way ({type(error).__name__}). "
                 "Start meshaid again, and report this."
             )
+
+
+def _looks_clean(path: Path) -> bool:
+    """Whether the last process closed the store and nothing was cut off since.
+
+    StoreError when there is nothing to open: SQLite would take an empty file for a new database,
+    and write into it.
+    """
+    if not path.exists():
+        raise StoreError(
+            "store.db is missing. Put it back; or, when setting up was interrupted, remove the "
+            "folder and start again."
+        )
+    size = path.stat().st_size
+    if path.is_file() and size < _SMALLEST_PAGE:
+        raise StoreError(f"store.db is no database: {size} bytes are left of it. {_DAMAGED}")
+    log = path.with_name(path.name + "-wal")
+    return not (log.exists() and log.stat().st_size) and size % PAGE_BYTES == 0
 
 
 def _connect(path: Path, key: bytes) -> apsw.Connection:

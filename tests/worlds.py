@@ -231,7 +231,9 @@ DEVICES = [person + number for person in PEOPLE for number in "12"]
 
 def random_world(rng: Random, size: int = 14) -> list[list[Any]]:
     """Founder f, and up to `size` random steps by five people with two devices each."""
-    steps: list[list[Any]] = [["invite", "root", "steward", str(n)] for n in range(rng.randint(1, 2))]
+    steps: list[list[Any]] = [
+        ["invite", "root", "steward", str(n)] for n in range(rng.randint(1, 2))
+    ]
     steps += [["member", 0, "f", 0, ""], ["device", "f", "f1", -1]]
     kinds = ("invite", "member", "member", "member", "device", "device", "removal", "removal")
     for number in range(rng.randint(1, size)):

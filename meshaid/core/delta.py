@@ -17,7 +17,7 @@ meant: a few combinations are tried.
 
 Plain payload, msgpack in its shortest form:
 
-    [genesis 32 B, [actor 36 B ...], [run ...]]
+    [genesis 32 B, [actor 36 B, or empty for the genesis' actor ...], [run ...]]
     run    = [actor index, base, [change ...], signature 64 B]
     base   = the first change's own previous one (8 or 32 B), empty at seq 1
     change = [[other dependency 8 or 32 B ...], other actors: one index byte each, columns]
@@ -94,7 +94,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class StrippedChange:
-    """What travels of one change: other dependencies (8 or 32 bytes each), actors, columns."""
+    """What travels of one change: other dependencies (8 or 32 bytes each), the other actors that
+    it names (empty for the genesis' one), columns, and how many operations these hold."""
 
     deps: tuple[bytes, ...]
     other_actors: tuple[bytes, ...]
@@ -165,6 +166,7 @@ def encode_delta(genesis: bytes, runs: Sequence[Run], graph: Graph) -> bytes:
 
 def _strip(run: Run, graph: Graph, actors: dict[bytes, int]) -> list[object]:
     index = _index(actors, run.actor)
+    root = _known(graph, graph.genesis).actor
     first = parse_change(run.changes[0])
     own = [dep for dep in first.deps if _known(graph, dep).actor == run.actor]
     prev = own[0] if own else b""
@@ -178,9 +180,10 @@ def _strip(run: Run, graph: Graph, actors: dict[bytes, int]) -> list[object]:
         header = (parts.actor, parts.seq, parts.start_op, parts.time, parts.message, parts.extra)
         if header != (run.actor, seq, start_op, 0, b"", b"") or (prev and prev not in parts.deps):
             raise ValueError("its header is not of the one accepted form")
-        others = [_shorten(graph, dep) for dep in parts.deps if dep != prev]
-        indices = bytes(_index(actors, other) for other in parts.other_actors)
-        changes.append([others, indices, parts.columns])
+        names = [_shorten(graph, dep) for dep in parts.deps if dep != prev]
+        others = [b"" if other == root else other for other in parts.other_actors]
+        indices = bytes(_index(actors, other) for other in others)
+        changes.append([names, indices, parts.columns])
         prev = change_hash(raw)
     return [index, base, changes, run.signature]
 
@@ -230,7 +233,7 @@ def decode_delta(payload: bytes) -> StrippedDelta:
         if msgpack.packb(tree) != payload:
             raise RemoteProtocolError("a delta is not in its shortest form")
         genesis, actors, runs = _array(tree, 3)
-        table = tuple(_bytes(actor, {ACTOR_BYTES}) for actor in _array(actors))
+        table = tuple(_bytes(actor, {0, ACTOR_BYTES}) for actor in _array(actors))
         if len(set(table)) != len(table) or len(table) > 256:
             raise RemoteProtocolError("a delta names an actor twice, or more than 256")
         stripped = tuple(_read_run(run, table) for run in _array(runs))
@@ -241,7 +244,7 @@ def decode_delta(payload: bytes) -> StrippedDelta:
 
 def _read_run(value: object, actors: tuple[bytes, ...]) -> StrippedRun:
     index, base, changes, signature = _array(value, 4)
-    if type(index) is not int or not 0 <= index < len(actors):
+    if type(index) is not int or not 0 <= index < len(actors) or not actors[index]:
         raise RemoteProtocolError("a run names an actor that is not listed")
     entries = _array(changes)
     if not 1 <= len(entries) <= limits.MAX_RUN_CHANGES:
@@ -309,16 +312,17 @@ def rebuild(run: StrippedRun, graph: Graph) -> Run | Missing:
         for base in bases:
             for chosen in product(*choices.values()):
                 known = dict(zip(choices, chosen, strict=True))
-                rebuilt, seq, head = _assemble(run, base, known)
+                rebuilt, seq, head = _assemble(run, graph, base, known)
                 if tries == 1 or _is_signed(rebuilt, graph.genesis, seq, head):
                     return rebuilt
     return Missing(tuple(name for name, found in choices.items() if len(found) > 1) or (run.base,))
 
 
 def _assemble(
-    run: StrippedRun, base: KnownChange | None, known: dict[bytes, KnownChange]
+    run: StrippedRun, graph: Graph, base: KnownChange | None, known: dict[bytes, KnownChange]
 ) -> tuple[Run, int, bytes]:
     """The run, and the seq and hash of its last change."""
+    root = graph.find(graph.genesis)[0].actor
     seq, prev, max_op = (base.seq, base.hash, base.max_op) if base else (0, b"", 0)
     changes = []
     size = 0
@@ -336,7 +340,7 @@ def _assemble(
             start_op,
             0,
             b"",
-            change.other_actors,
+            tuple(other or root for other in change.other_actors),
             change.columns,
             b"",
             change.ops,

@@ -127,6 +127,7 @@ class Document:
         root = Change(self.genesis, parts.actor, 1, (), b"", parts.ops, len(genesis_raw))
         self._history = History(root)
         self._pieces = Pieces(self._history, run_changes=run_changes, run_bytes=run_bytes)
+        self._raws: dict[bytes, bytes] = {}
         self._clock: Clock | None = {}
         self._touched: set[str] = set()
         self._healthy: tuple[object, ...] = ()
@@ -152,8 +153,9 @@ class Document:
         rows = list(stored)
         history, signatures = document._history, document._pieces.signatures
         metas = document._native.restore([raw for raw, _ in rows])
-        for meta, (_, signature) in zip(metas, rows, strict=True):
+        for meta, (raw, signature) in zip(metas, rows, strict=True):
             history.add(meta)
+            document._raws[meta.hash] = raw
             if signature is not None:
                 signatures[meta.hash] = signature
         if any(not history.above(h) and h not in signatures for h in history.changes):
@@ -274,6 +276,7 @@ class Document:
             if meta.hash not in self._history:
                 new.append(Stored(meta.hash, meta.actor, meta.seq, raw))
                 forked = self._history.add(meta) or forked
+                self._raws[meta.hash] = raw
         head = metas[-1].hash
         self._pieces.keep([stored.hash for stored in new], signature)
         self._clock = None

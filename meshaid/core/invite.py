@@ -91,9 +91,10 @@ def decode_invite(text: str) -> InviteText:
     if len(text) > 2 * limits.INVITE_TEXT_CHARS:
         raise InvalidInput("this is too long for an invite; give the invite text alone")
     plain = "".join(text.split()).upper()
-    if not plain.startswith(PREFIX):
+    version = plain[len(PREFIX) : len(PREFIX) + 1]
+    if not plain.startswith(PREFIX) or version not in tuple("123456789"):
         raise InvalidInput(f"an invite begins with {PREFIX}{VERSION}; {_AGAIN}")
-    if not plain.startswith(f"{PREFIX}{VERSION}"):
+    if version != str(VERSION):
         raise InvalidInput("another version of meshaid made this invite; update the older one")
     data = _base32(plain.removeprefix(f"{PREFIX}{VERSION}"))
     if len(data) < _FIXED_BYTES:

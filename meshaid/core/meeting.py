@@ -251,7 +251,9 @@ class Meeting:
         """Cards came from elsewhere: show what is new and judge the peer again."""
         self._now = now
         self._judge_due = True
-        self._stir()
+        if self._greeted and not self.closed:
+            self._say_all(self._cards.list_news())
+            self._stir()
         self._settle()
 
     def close(self, reason: ByeReason, now: float) -> None:

@@ -15,16 +15,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from meshaid import _automerge, limits
 from meshaid.core import ids
 from meshaid.core.clocks import pack_clock, unpack_clock
 from meshaid.core.delta import Missing, Run, StrippedDelta, StrippedRun, encode_delta, rebuild
-from meshaid.core.document import Clock, Document, Edit, Outcome, Written
+from meshaid.core.document import Document, Edit, Outcome, Standing, Written
 from meshaid.core.identity import Identity
 from meshaid.core.cards import Founding, Member, Role, SignedCard
-from meshaid.core.ledger import DocumentRow, Fields, Ledger
+from meshaid.core.ledger import DocumentRow, Ledger, Value
 from meshaid.core.roster import DEFAULT_CAPS, Roster, RosterCaps
+from meshaid.core.shapes import Clock
 from meshaid.core.shelf import CardsAdded, CardShelf
 from meshaid.core.waiting import WaitingRuns
 
@@ -242,7 +244,7 @@ class Replica:
         """The runs that bring a peer with this clock up to date, in an order acceptable in turn."""
         if not self.may_serve(genesis) or genesis not in self._rows:
             return []
-        return self._document(genesis).owed(theirs)
+        return self._document(genesis).owed(dict(theirs))
 
     def encode(self, genesis: bytes, runs: Sequence[Run]) -> Iterator[bytes]:
         """Delta payloads that carry these runs, each within `limits.INFLATE_LIMIT`."""
@@ -329,7 +331,7 @@ class Replica:
             return Outcome.waiting("G3", "a predecessor is not held yet")
         return document.receive(run, self._standing(document.genesis, ids.device_of(run.actor)))
 
-    def _standing(self, genesis: bytes, device: bytes) -> str:
+    def _standing(self, genesis: bytes, device: bytes) -> Standing:
         """What the cards say of a device that signed a run in this document (rule G4)."""
         member, _ = self._genesis[genesis]
         owners = self.roster.member_of_ever(device)
@@ -343,7 +345,8 @@ class Replica:
         """Put accepted runs, signatures, clock and read model into the open transaction."""
         self._put_row(document)
         for outcome in outcomes:
-            self.ledger.add_changes(document.genesis, outcome.new)
+            rows = [(stored.hash, stored.raw) for stored in outcome.new]
+            self.ledger.add_changes(document.genesis, rows)
             for change_hash, signature in outcome.signed:
                 self.ledger.put_signature(document.genesis, change_hash, signature)
         for change_hash in document.thin():
@@ -451,6 +454,21 @@ class Replica:
     def digest(self) -> bytes:
         """SHA-256 over the effective cards and the document states (docs/protocol.md, "Digest")."""
         return digest_of(self.roster.hashes, self.items())
+
+
+def fields_of(shown: Mapping[str, Any]) -> dict[str, list[Value]]:
+    """A record as a document shows it, for the read model: every field's values, winner first."""
+    return {
+        field: [_plain(value) for value, *_ in values] for field, values in shown["fields"].items()
+    }
+
+
+def _plain(value: Any) -> Value:
+    """A value without its op id; of an inner map, every entry's texts, the winner first."""
+    if not isinstance(value, dict):
+        scalar: Value = value
+        return scalar
+    return {key: [text for text, *_ in texts] for key, texts in value.items()}
 
 
 def digest_of(cards: frozenset[bytes], items: Mapping[bytes, bytes]) -> bytes:

@@ -40,7 +40,7 @@ class Pair:
         )
         self.events: tuple[list[MeetingEvent], list[MeetingEvent]] = ([], [])
         self.sent = [0, 0]
-        self.on_data: Callable[[int, bytes], bytes | None] = lambda side, data: data
+        self.on_data: Callable[[bytes], bytes | None] = lambda data: data
 
     def step(self) -> bool:
         """Carry what is due from each side to the other once. Whether anything moved."""
@@ -52,7 +52,7 @@ class Pair:
                 continue
             moved = True
             self.sent[side] += len(data)
-            carried = self.on_data(side, data)
+            carried = self.on_data(data)
             if carried is None:
                 self.cut()
                 return False

@@ -8,8 +8,8 @@ the rules that a meeting relies on, in the simplest form that keeps them:
   comes too early waits, what breaks the chain is refused;
 - what counts is every run of a standing device's chain; a removed member's document is no item.
 
-A card is `kind | subject | granter | static key`, a run's text travels in the columns of its change,
-so deltas pass the real codec of messages and the real reader of deltas.
+A card is an array of kind, subject, granter, member and static key; a run's text travels in the
+columns of its change, so deltas pass the real codec of messages and the real reader of deltas.
 """
 
 from __future__ import annotations
@@ -245,9 +245,7 @@ class FakeKnowledge:
             receipts.append(receipt)
         return receipts
 
-    def _judge(
-        self, genesis: bytes, runs: Iterable[StrippedRun], receipt: FakeReceipt
-    ) -> None:
+    def _judge(self, genesis: bytes, runs: Iterable[StrippedRun], receipt: FakeReceipt) -> None:
         queue = list(runs)
         while queue:
             run = queue.pop(0)
@@ -325,7 +323,10 @@ class FakeDevice:
 
     def board(self) -> dict[bytes, object]:
         chains = self.knowledge.chains
-        return {genesis: dict(chains[genesis]) for genesis in self.knowledge.items()}
+        return {
+            genesis: {actor: tuple(texts) for actor, texts in chains[genesis].items()}
+            for genesis in self.knowledge.items()
+        }
 
 
 class FakeWorld:

@@ -1,4 +1,4 @@
-"""A disk that remembers what was written and what was synced, so that the power can go at any point.
+"""A disk that remembers what was written and what was synced, so that the power can go anywhere.
 
 Every write, truncation, sync, creation and deletion that SQLite makes below its encryption goes
 into one list; the test adds an `Acknowledged` after each commit. The disk after a cut holds

@@ -148,6 +148,22 @@ class TestWhatDoesNotOpen:
             assert store.setting("only in the log") == b"value"
 
 
+def test_a_folder_of_somebody_else(
+    folder: Path, key: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path, **options: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    for use in (
+        lambda: home.open_key(folder),
+        lambda: Store.open(folder, key),
+        lambda: Store.create(folder, key),
+    ):
+        with pytest.raises(StoreError, match="Check who owns the folder"):
+            use()
+
+
 def test_a_key_has_32_bytes(folder: Path, key: bytes) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Store.create(folder, key + b"x")

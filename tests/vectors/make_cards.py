@@ -6,7 +6,7 @@
 Derived from meshaid itself, verified against tests/card_reader.py, which shares no code with it.
 Every key is made from the seed SHA-256(name). Bytes are hex strings.
 
-Format: `cards` holds [name, wire, hash, signing names]; `ids` what the id functions give; `derived`
+Format: `cards` holds [name, wire form, hash]; `ids` what the id functions give; `derived`
 the keys derived from the door key; `invites` the invite texts with their parts.
 """
 

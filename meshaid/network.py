@@ -1,0 +1,498 @@
+"""A node on its networks: it listens, dials whom `mesh.Links` names, and holds the connections.
+
+What to do is decided elsewhere: whom to dial and which of two links stays in mesh.py, what to say in
+core/meeting.py. Here are the sockets, and the bounds on what strangers can open.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias, final
+
+import trio
+
+from meshaid import limits
+from meshaid.addresses import format_address, parse_address
+from meshaid.connection import Connection, Owner
+from meshaid.core import ids
+from meshaid.core.ledger import AddressRow, MeetingRow
+from meshaid.core.meeting import Meeting, start_meeting
+from meshaid.core.meeting_events import (
+    Ended,
+    InSync,
+    MeetingEvent,
+    NotKnownYet,
+    PeerProven,
+    RunRefused,
+)
+from meshaid.core.messages import ByeReason
+from meshaid.core.noise import Role
+from meshaid.core.replica import Replica
+from meshaid.core.served import Served
+from meshaid.core.session import Ending
+from meshaid.discovery import open_discovery
+from meshaid.dns_sd import (
+    Announced,
+    Discovered,
+    DiscoveryEvent,
+    Expired,
+    Unavailable,
+    announceable,
+)
+from meshaid.errors import InvalidInput, NotReachable
+from meshaid.events import (
+    ConnectionFailed,
+    DiscoveryFailed,
+    Listening,
+    NodeEvent,
+    NotYetKnown,
+    PeerConnected,
+    PeerFound,
+    PeerInSync,
+    PeerLost,
+    WentOffline,
+    WentOnline,
+)
+from meshaid.events import RunRefused as RunRefusedEvent
+from meshaid.meet_once import Met, dial, meet
+from meshaid.mesh import Links
+from meshaid.networks import read_networks
+
+DiscoveryChannel: TypeAlias = trio.abc.ReceiveChannel[DiscoveryEvent]
+OpenDiscovery: TypeAlias = Callable[[int], AbstractAsyncContextManager[DiscoveryChannel]]
+"""Opens another way to find peers than mDNS, for a node that listens on this port."""
+
+_PORT_SETTING: Final = "port"
+log = logging.getLogger("meshaid.network")
+
+
+class NodeSide(Owner, Protocol):
+    """What the network needs of its node."""
+
+    async def work(self, work: Callable[[], Any]) -> Any: ...
+
+    def tell(self, event: NodeEvent) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class _Held:
+    """A connection that is being held, and what is known of the peer so far."""
+
+    connection: Connection
+    number: int
+    dialed: str | None
+    """The address that was dialed; None where the peer dialed us."""
+    host: str
+    device: bytes | None = None
+    member: bytes | None = None
+    ending: Ended | None = None
+    said_not_known: bool = False
+
+
+@final
+class Network:
+    """Everything of one node that has to do with other machines."""
+
+    def __init__(
+        self,
+        node: NodeSide,
+        replica: Replica,
+        *,
+        listen: str,
+        peers: Sequence[str],
+        mdns: bool,
+        discovery: OpenDiscovery | None,
+        clock: Callable[[], float],
+    ) -> None:
+        """Raises InvalidInput for an address that is none."""
+        self._node = node
+        self._replica = replica
+        self._served = Served(replica)
+        self._host, self._port = parse_address(listen, listening=True)
+        self._clock = clock
+        self._discovery = discovery or (self._mdns if mdns else None)
+        self._links = Links(
+            device=replica.identity.device,
+            static=replica.identity.static_key.public,
+            random=random.SystemRandom().random,
+        )
+        self._held: dict[int, _Held] = {}
+        self._numbers = 0
+        self._nursery: trio.Nursery | None = None
+        self._wake = trio.Event()
+        self._news = trio.Event()
+        self._online = trio.Event()
+        self._offline = trio.Event()
+        self._want_online = trio.Event()
+        self.listening: tuple[str, ...] = ()
+        for row in replica.ledger.addresses():
+            self._links.add(row.address, "remembered", device=row.device)
+        for address in peers:
+            self._links.add(format_address(*parse_address(address)), "given")
+
+    # ---- for the node
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Every connection held at this moment."""
+        return tuple(held.connection for held in self._held.values())
+
+    def add_peer(self, address: str) -> None:
+        """Try this address from now on. Raises InvalidInput."""
+        self._links.add(format_address(*parse_address(address)), "given")
+        self._wake.set()
+
+    def roster_changed(self) -> None:
+        """Cards may have proven somebody: those who failed are worth another try."""
+        self._links.retry(trio.current_time())
+        self._wake.set()
+
+    async def go_offline(self) -> None:
+        """End every session with a goodbye and listen no more. Harmless when it is so already."""
+        self._want_online = trio.Event()
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+            await self._offline.wait()
+
+    async def go_online(self) -> None:
+        """Listen and look for peers again. Harmless when it is so already."""
+        self._want_online.set()
+        await self._online.wait()
+
+    def peers(self) -> list[dict[str, Any]]:
+        """Connected devices, then those met before and the addresses that are tried. Store thread."""
+        ledger = self._replica.ledger
+        met = {row.device: row.in_sync_at for row in ledger.meetings()}
+        remembered = {row.device: row.address for row in ledger.addresses() if row.device}
+        rows = [
+            _peer(held, met.get(held.device) if held.device else None)
+            for held in list(self._held.values())
+        ]
+        present = {held.device for held in self._held.values()}
+        for device, view in sorted(self._replica.roster.devices.items()):
+            if device in (met.keys() | remembered.keys()) - present:
+                row = _away(device, view.member, remembered.get(device), met.get(device))
+                rows.append(row)
+        return rows
+
+    def statistics(self) -> dict[str, int]:
+        """Counts: sessions, bytes of all live sessions, links, candidates."""
+        meetings = [held.connection.meeting.statistics() for held in self._held.values()]
+        links = self._links.statistics()
+        return {
+            "sessions": len(meetings),
+            "bytes_sent": sum(count.bytes_sent for count in meetings),
+            "bytes_received": sum(count.bytes_received for count in meetings),
+            "links": links.links,
+            "candidates": links.candidates,
+        }
+
+    async def sync(self, address: str, timeout: float) -> dict[str, Any]:
+        """One meeting with this address, beside the links. Raises as `dial` and `meet`."""
+        stream = await dial(address)
+        meeting = await self._open_meeting("dialer", once=True)
+        met = await meet(stream, meeting, self._node, address, timeout)
+        if met.ending is Ending.DUPLICATE and met.device is not None:
+            met = await self._await_link(met.device, timeout)
+        return met.as_json(await self._node.work(self._replica.digest))
+
+    async def _await_link(self, device: bytes, timeout: float) -> Met:
+        """The peer holds another link to us already: wait until that one is in sync."""
+        with trio.move_on_after(timeout):
+            while not any(
+                held.device == device and held.connection.meeting.in_sync
+                for held in self._held.values()
+            ):
+                await self._news.wait()
+            return Met(device, equal=True, ending=Ending.DONE)
+        return Met(device, equal=False, ending=None)
+
+    # ---- running
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Be on the network until cancelled; off it while `go_offline` says so.
+
+        Raises InvalidInput when the port is taken, before it has started.
+        """
+        listeners = await self._listen()
+        task_status.started()
+        while True:
+            self._online.set()
+            self._offline = trio.Event()
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                nursery.start_soon(trio.serve_listeners, self._accept, listeners)
+                nursery.start_soon(self._dial_loop, nursery)
+                if self._discovery is not None:
+                    nursery.start_soon(self._discover, self._discovery)
+            self._nursery, self.listening = None, ()
+            self._online = trio.Event()
+            self._offline.set()
+            self._node.tell(WentOffline())
+            await self._want_online.wait()
+            listeners = await self._listen()
+            self._links.retry(trio.current_time())
+            self._node.tell(WentOnline())
+
+    async def _listen(self) -> list[trio.SocketListener]:
+        """Open the port: the asked one, else that of last time, else any."""
+        kept = await self._node.work(partial(self._replica.ledger.setting, _PORT_SETTING))
+        ports = [self._port] if self._port else [int.from_bytes(kept or b"\0", "big"), 0]
+        for port in ports:
+            try:
+                listeners = await _open_listeners(self._host, port)
+            except OSError as error:
+                if port == ports[-1]:
+                    raise _not_listening(self._host, port, error) from error
+            else:
+                break
+        self._port = listeners[0].socket.getsockname()[1]
+        await self._node.work(partial(self._keep_port, self._port))
+        hosts = await trio.to_thread.run_sync(_own_hosts, self._host)
+        self.listening = tuple(format_address(host, self._port) for host in hosts)
+        self._node.tell(Listening(self.listening))
+        return listeners
+
+    def _keep_port(self, port: int) -> None:
+        with self._replica.ledger.transaction():
+            self._replica.ledger.put_setting(_PORT_SETTING, port.to_bytes(2, "big"))
+
+    async def _accept(self, stream: trio.SocketStream) -> None:
+        """Hold an inbound connection, if there is room for one more."""
+        peer = stream.socket.getpeername()
+        host, address = peer[0], format_address(peer[0], peer[1])
+        half_open = [h for h in self._held.values() if h.connection.meeting.remote_static is None]
+        of_host = [h for h in half_open if h.host == host]
+        full = len(half_open) >= limits.MAX_HALF_OPEN or len(self._held) >= limits.MAX_SESSIONS
+        if full or len(of_host) >= limits.MAX_HALF_OPEN_PER_ADDRESS:
+            await trio.aclose_forcefully(stream)
+            return
+        await self._hold(stream, "listener", address, dialed=None, host=host)
+
+    async def _dial_loop(self, nursery: trio.Nursery) -> None:
+        while True:
+            self._wake = trio.Event()
+            now = trio.current_time()
+            for number in self._links.surplus(now):
+                await self._close(number, ByeReason.DONE)
+            for address in self._links.take_due(now):
+                nursery.start_soon(self._dial, address)
+            due = self._links.next_due(trio.current_time())
+            with trio.move_on_at(due) if due is not None else trio.CancelScope():
+                await self._wake.wait()
+
+    async def _dial(self, address: str) -> None:
+        """Dial one candidate, hold the connection, and tell the links what became of it."""
+        try:
+            stream = await dial(address)
+        except NotReachable:
+            self._links.failed(address, trio.current_time())
+        else:
+            held = await self._hold(stream, "dialer", address, dialed=address, host=address)
+            if held.ending is not None and held.ending.ending is Ending.ITSELF:
+                self._links.own(address)
+            elif held.device is None:
+                self._links.failed(address, trio.current_time())
+        self._wake.set()
+
+    async def _open_meeting(self, role: Role, *, once: bool = False) -> Meeting:
+        start = partial(
+            start_meeting,
+            self._served,
+            role=role,
+            ephemeral=os.urandom(32),
+            now=trio.current_time(),
+            once=once,
+        )
+        return await self._node.work(start)
+
+    async def _hold(
+        self, stream: trio.SocketStream, role: Role, address: str, *, dialed: str | None, host: str
+    ) -> _Held:
+        """Hold one connection until it ends."""
+        meeting = await self._open_meeting(role)
+        self._numbers += 1
+        number = self._numbers
+        connection = Connection(
+            stream, meeting, self._node, address, lambda event: self._notice(held, event)
+        )
+        held = _Held(connection, number, dialed, host)
+        self._held[number] = held
+        try:
+            await connection.run()
+        finally:
+            del self._held[number]
+            self._links.ended(number, trio.current_time())
+            self._wake.set()
+            self._tell_end(held)
+        return held
+
+    def _tell_end(self, held: _Held) -> None:
+        ending = held.ending
+        reason = ending.ending.value if ending else "left"
+        if held.device is not None:
+            self._node.tell(PeerLost(held.device, reason))
+        elif not (ending and ending.ending is Ending.ITSELF):
+            self._node.tell(ConnectionFailed(held.connection.address, reason))
+
+    # ---- what meetings tell
+    def _notice(self, held: _Held, event: MeetingEvent) -> None:
+        """Act on one event of a held connection."""
+        match event:
+            case PeerProven(device, member):
+                self._proven(held, device, member)
+            case NotKnownYet(by):
+                if not held.said_not_known:
+                    held.said_not_known = True
+                    self._node.tell(NotYetKnown(held.connection.address, by))
+            case InSync(digest):
+                self._node.tell(PeerInSync(held.device or b"", digest.hex()))
+                self._start_soon(self._remember, held)
+            case RunRefused(by, _, rule, _):
+                self._node.tell(RunRefusedEvent(held.device or b"", by, rule))
+            case Ended():
+                held.ending = event
+        self._news.set()
+        self._news = trio.Event()
+
+    def _proven(self, held: _Held, device: bytes, member: bytes) -> None:
+        """A peer has proven its device: one link per device stays."""
+        if held.device == device:
+            return
+        held.device, held.member = device, member
+        doomed = self._links.connected(
+            held.number,
+            device=device,
+            static=held.connection.meeting.remote_static or b"",
+            now=trio.current_time(),
+            address=held.dialed,
+            host=held.host if held.dialed is None else None,
+        )
+        for number in doomed:
+            self._start_soon(self._close, number, ByeReason.DUPLICATE)
+        if held.number not in doomed:
+            self._node.tell(PeerConnected(device, member, held.connection.address))
+        self._wake.set()
+
+    async def _remember(self, held: _Held) -> None:
+        """Keep when, and by which dialed address, this peer was last in sync."""
+        if held.device is None:
+            return
+        device, met_at = held.device, int(self._clock())
+
+        def keep() -> None:
+            ledger = self._replica.ledger
+            with ledger.transaction():
+                ledger.put_meeting(MeetingRow(device, met_at))
+                if held.dialed is not None:
+                    ledger.remember_address(AddressRow(held.dialed, device, met_at))
+
+        await self._node.work(keep)
+
+    async def _close(self, number: int, reason: ByeReason) -> None:
+        """End a link with a goodbye."""
+        held = self._held.get(number)
+        if held is not None:
+            close = partial(held.connection.meeting.close, reason, trio.current_time())
+            await self._node.step(held.connection, close)
+
+    def _start_soon(self, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Start a task of this network; nothing while it is being left."""
+        if self._nursery is not None and not self._nursery.cancel_scope.cancel_called:
+            self._nursery.start_soon(work, *args)
+
+    # ---- finding others
+    def _mdns(self, port: int) -> AbstractAsyncContextManager[DiscoveryChannel]:
+        return open_discovery(
+            discovery_keys=self._replica.identity.discovery_keys,
+            port=port,
+            random=os.urandom,
+            host=self._host,
+        )
+
+    async def _discover(self, discovery: OpenDiscovery) -> None:
+        async with discovery(self._port) as events:
+            async for event in events:
+                self._heard(event)
+                self._wake.set()
+
+    def _heard(self, event: DiscoveryEvent) -> None:
+        now = trio.current_time()
+        match event:
+            case Announced(_, addresses):
+                self._links.announced(event, now)
+                if set(addresses) != set(self.listening) and addresses:
+                    self.listening = addresses
+                    self._node.tell(Listening(addresses))
+            case Discovered(_, addresses):
+                self._links.discovered(event, now)
+                for address in addresses:
+                    self._node.tell(PeerFound(address, "mdns"))
+            case Expired():
+                self._links.expired(event)
+            case Unavailable(reason):
+                self._node.tell(DiscoveryFailed(reason))
+
+
+# ---- sockets
+async def _open_listeners(host: str, port: int) -> list[trio.SocketListener]:
+    """Listen at one address; an empty host means every address, IPv6 on the same port as IPv4."""
+    if host:
+        return list(await trio.open_tcp_listeners(port, host=host))
+    listeners = list(await trio.open_tcp_listeners(port, host="0.0.0.0"))  # noqa: S104
+    port = listeners[0].socket.getsockname()[1]
+    try:
+        listeners += await trio.open_tcp_listeners(port, host="::")
+    except OSError as error:
+        log.info("not listening on IPv6: %s", type(error).__name__)
+    return listeners
+
+
+def _not_listening(host: str, port: int, error: OSError) -> InvalidInput:
+    where = format_address(host, port) if host else f"port {port}"
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return InvalidInput(
+            f"cannot listen at {where}: another program has it; choose another with --listen, "
+            "or leave it out to take a free port"
+        )
+    return InvalidInput(
+        f"cannot listen at {where} ({os.strerror(error.errno or 0)}): give an address of this "
+        "device with --listen, or leave it out"
+    )
+
+
+def _own_hosts(host: str) -> tuple[str, ...]:
+    """The addresses at which others reach a listener on this host. Reads the interfaces."""
+    return announceable(read_networks(), host) or (host or "127.0.0.1",)
+
+
+# ---- rows of `peers`
+def _peer(held: _Held, last_sync: int | None) -> dict[str, Any]:
+    meeting = held.connection.meeting
+    state = "connected" if held.device else "not known yet" if held.said_not_known else "connecting"
+    return {
+        "device": ids.id_text(held.device) if held.device else None,
+        "member": ids.id_text(held.member) if held.member else None,
+        "address": held.connection.address,
+        "state": state,
+        "in_sync": meeting.in_sync,
+        "last_sync": last_sync,
+    }
+
+
+def _away(
+    device: bytes, member: bytes, address: str | None, last_sync: int | None
+) -> dict[str, Any]:
+    return {
+        "device": ids.id_text(device),
+        "member": ids.id_text(member),
+        "address": address,
+        "state": "away",
+        "in_sync": False,
+        "last_sync": last_sync,
+    }
