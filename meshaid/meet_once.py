@@ -16,7 +16,7 @@ import trio
 from meshaid import limits
 from meshaid.addresses import parse_address
 from meshaid.connection import Connection, Owner
-from meshaid.core.meeting import Meeting, start_meeting
+from meshaid.core.meeting import Meeting
 from meshaid.core.meeting_events import Ended, InSync, MeetingEvent, NotKnownYet, PeerProven
 from meshaid.core.served import Served
 from meshaid.core.session import Ending
@@ -124,7 +124,7 @@ def meet_once(home: OpenHome, address: str, timeout: float) -> dict[str, Any]:
 
     async def run() -> Met:
         stream = await dial(address)
-        meeting = start_meeting(
+        meeting = Meeting(
             Served(home.replica),
             role="dialer",
             ephemeral=os.urandom(32),

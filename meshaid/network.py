@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias, final
+from typing import Any, Final, Protocol, TypeAlias, TypeVar, final
 
 import trio
 
@@ -23,7 +23,7 @@ from meshaid.addresses import format_address, parse_address
 from meshaid.connection import Connection, Owner
 from meshaid.core import ids
 from meshaid.core.ledger import AddressRow, MeetingRow
-from meshaid.core.meeting import Meeting, start_meeting
+from meshaid.core.meeting import Meeting
 from meshaid.core.meeting_events import (
     Ended,
     InSync,
@@ -69,6 +69,8 @@ DiscoveryChannel: TypeAlias = trio.abc.ReceiveChannel[DiscoveryEvent]
 OpenDiscovery: TypeAlias = Callable[[int], AbstractAsyncContextManager[DiscoveryChannel]]
 """Opens another way to find peers than mDNS, for a node that listens on this port."""
 
+T = TypeVar("T")
+
 _PORT_SETTING: Final = "port"
 log = logging.getLogger("meshaid.network")
 
@@ -76,7 +78,7 @@ log = logging.getLogger("meshaid.network")
 class NodeSide(Owner, Protocol):
     """What the network needs of its node."""
 
-    async def work(self, work: Callable[[], Any]) -> Any: ...
+    async def work(self, work: Callable[[], T]) -> T: ...
 
     def tell(self, event: NodeEvent) -> None: ...
 
@@ -242,15 +244,13 @@ class Network:
     async def _listen(self) -> list[trio.SocketListener]:
         """Open the port: the asked one, else that of last time, else any."""
         kept = await self._node.work(partial(self._replica.ledger.setting, _PORT_SETTING))
-        ports = [self._port] if self._port else [int.from_bytes(kept or b"\0", "big"), 0]
-        for port in ports:
-            try:
-                listeners = await _open_listeners(self._host, port)
-            except OSError as error:
-                if port == ports[-1]:
-                    raise _not_listening(self._host, port, error) from error
-            else:
-                break
+        wanted = self._port or int.from_bytes(kept or b"\0", "big")
+        try:
+            listeners = await _open_listeners(self._host, wanted)
+        except OSError as error:
+            if self._port:
+                raise _not_listening(self._host, wanted, error) from error
+            listeners = await _open_listeners(self._host, 0)
         self._port = listeners[0].socket.getsockname()[1]
         await self._node.work(partial(self._keep_port, self._port))
         hosts = await trio.to_thread.run_sync(_own_hosts, self._host)
@@ -302,7 +302,7 @@ class Network:
 
     async def _open_meeting(self, role: Role, *, once: bool = False) -> Meeting:
         start = partial(
-            start_meeting,
+            Meeting,
             self._served,
             role=role,
             ephemeral=os.urandom(32),

@@ -171,8 +171,7 @@ def create_file(folder: Path, key: bytes) -> None:
     with home.os_errors():
         if path.exists():
             raise InvalidInput("There is a store in this folder already. Choose another folder.")
-        for leftover in folder.glob(draft.name + "*"):
-            leftover.unlink()  # cut off before, with its log: a draft never holds anything
+        draft.unlink(missing_ok=True)  # cut off before: a draft never holds anything
         home.write_new(draft, b"")
     connection = None
     try:

@@ -52,10 +52,9 @@ CREATE INDEX records_by_status ON records (status) WHERE status IS NOT NULL;
 CREATE INDEX records_by_category ON records (category) WHERE category IS NOT NULL;
 CREATE INDEX records_by_area ON records (area) WHERE area IS NOT NULL;
 CREATE INDEX records_by_time ON records (created_at DESC, member, record);
--- The words come made (core/words.py), so `ascii` only has to split at blanks.
-CREATE VIRTUAL TABLE records_fts USING fts5 (
-    words, tokenize = 'ascii', content = '', contentless_delete = 1
-);
+-- The words come made (core/words.py), so `ascii` only has to split at blanks. They are kept a
+-- second time as content: a table without it deletes by tombstones, and secure-delete does nothing.
+CREATE VIRTUAL TABLE records_fts USING fts5 (words, tokenize = 'ascii');
 INSERT INTO records_fts (records_fts, rank) VALUES ('secure-delete', 1);
 
 CREATE TABLE addresses (

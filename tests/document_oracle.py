@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from meshaid.core.delta import Run
-from tests.document_worlds import ACTORS, K, Abstract, Place, World, meet
+from tests.document_worlds import ACTORS, Abstract, K, Place, World, meet
 
 MODEL = Path(__file__).resolve().parents[2] / "shared" / "model" / "documents.py"
 _ACTOR_NAMES = ("X.0", "X.1", "Y.0", "Z.0")

@@ -162,7 +162,7 @@ class Place:
         return sorted(self.world.index[h] for h in signed if self.document.droppable(h))
 
     def check_views(self) -> None:
-        """The cache shows exactly what counts, and all that is held can be sent to a fresh store."""
+        """The cache shows what counts, and a fresh store can be sent all that is held."""
         shown = set(self.document.records())
         assert shown == {record_id(number).decode() for number in self.counted()}
         fresh = Place(self.world)

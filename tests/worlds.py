@@ -229,13 +229,14 @@ PEOPLE = "fabcd"
 DEVICES = [person + number for person in PEOPLE for number in "12"]
 
 
-def random_world(rng: Random, size: int = 14) -> list[list[Any]]:
+def random_world(rng: Random, size: int = 14, *, removals: bool = True) -> list[list[Any]]:
     """Founder f, and up to `size` random steps by five people with two devices each."""
     steps: list[list[Any]] = [
         ["invite", "root", "steward", str(n)] for n in range(rng.randint(1, 2))
     ]
     steps += [["member", 0, "f", 0, ""], ["device", "f", "f1", -1]]
     kinds = ("invite", "member", "member", "member", "device", "device", "removal", "removal")
+    kinds = kinds if removals else kinds[:-2]
     for number in range(rng.randint(1, size)):
         steps += random_steps(rng, steps, rng.choice(kinds), str(number))
     return steps

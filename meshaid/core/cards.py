@@ -12,7 +12,8 @@ class below in their order. On the wire a card is the msgpack array
   no second valid signature makes a second card.
 
 Every body has exactly one encoding: after decoding it is encoded again and must give the same
-bytes. Since the signer's key stands inside the body, a strict and bounded decoding comes first;
+bytes. The limits of their fields keep cards without lists below limits.MAX_CARD_BYTES, all others
+have at most limits.MAX_LIST_CARD_BYTES. Since the signer's key stands inside the body, a strict and bounded decoding comes first;
 nothing of it is believed before the signatures hold over the bytes as they came.
 
 What this file does not know: whether a signer may say such a thing. That is roster.py.
@@ -285,8 +286,6 @@ def read_own_card(wire: bytes) -> SignedCard:
     signed = SignedCard(card, body, signature, co_signature, card_hash(body))
     if signed.wire != wire:
         raise RemoteProtocolError("a card in a second encoding")
-    if len(wire) > limits.MAX_CARD_BYTES and not isinstance(card, _LIST_CARDS):
-        raise RemoteProtocolError("a card beyond the size limit of its kind")
     return signed
 
 
@@ -433,7 +432,6 @@ _SHAPES: Final[dict[int, tuple[Callable[..., Card], tuple[read.Reader, ...]]]] =
     7: (Epoch, (_id, _key, _id, read.parent, _from_2, _nonce, read.closing, _id)),
 }
 _NUMBERS: Final = {shape[0]: number for number, shape in _SHAPES.items()}
-_LIST_CARDS: Final = (Removal, Door, Epoch)
 
 
 def _decode_body(body: bytes) -> Card:

@@ -306,8 +306,9 @@ class Document:
         return [self._run(piece) for piece in pieces]
 
     def _run(self, piece: Sequence[bytes]) -> Run:
-        raws = tuple(self._native.raw(change) for change in piece)
-        return Run(self._history.changes[piece[-1]].actor, raws, self._pieces.signatures[piece[-1]])
+        raws = tuple(self._raws[change] for change in piece)
+        actor = self._history.changes[piece[-1]].actor
+        return Run(actor, raws, self._pieces.signatures[piece[-1]])
 
     def signatures(self) -> Mapping[bytes, bytes]:
         """The kept signatures by the hash that each stands on."""

@@ -194,12 +194,12 @@ class Passes:
             parent = known.get(epoch.parent) if epoch.parent else (epoch.member, 1)
             if parent != (epoch.member, epoch.number - 1):
                 continue
-            of_member = epochs.setdefault(epoch.member, [])
-            if len(of_member) >= caps.epochs_per_member:
-                self.dropped.add(signed.hash)
-                continue
             known[signed.hash] = (epoch.member, epoch.number)
-            of_member.append((signed, epoch))
+            of_member = epochs.setdefault(epoch.member, [])
+            if len(of_member) < caps.epochs_per_member:
+                of_member.append((signed, epoch))
+            else:
+                self.dropped.add(signed.hash)
         return epochs
 
 

@@ -24,7 +24,8 @@ from meshaid.core.delta import Missing, Run, StrippedDelta, StrippedRun, encode_
 from meshaid.core.document import Document, Edit, Outcome, Standing, Written
 from meshaid.core.identity import Identity
 from meshaid.core.cards import Founding, Member, Role, SignedCard
-from meshaid.core.ledger import DocumentRow, Ledger, Value
+from meshaid.core.fields import Value
+from meshaid.core.ledger import DocumentRow, Ledger
 from meshaid.core.roster import DEFAULT_CAPS, Roster, RosterCaps
 from meshaid.core.shapes import Clock
 from meshaid.core.shelf import CardsAdded, CardShelf
@@ -76,6 +77,7 @@ class Replica:
         self._limit = documents_in_memory
         self._loaded: OrderedDict[bytes, Document] = OrderedDict()
         self._rows: dict[bytes, DocumentRow] = {row.genesis: row for row in ledger.documents()}
+        self._items: Mapping[bytes, bytes] | None = None
         self._waiting = WaitingRuns()
         self._changed: dict[bytes, Changed] = {}
         self._genesis: dict[bytes, tuple[bytes, bytes]] = {}
@@ -158,6 +160,7 @@ class Replica:
         with self._commit():
             added = self._shelf.add(wires)
             if added.changed:
+                self._items = None
                 self._name_documents()
                 self._follow_cuts(before)
                 for genesis in self._waiting.documents():
@@ -183,12 +186,10 @@ class Replica:
         """The wire forms from the founding card to this device; its own only, while not proven."""
         return [card.wire for card in self._shelf.chain()]
 
-    def cards(self) -> dict[bytes, bytes]:
-        """Hash to wire form of every card that peers may be shown: this device's chain first."""
-        wires = {card.hash: card.wire for card in self._shelf.chain()}
-        for card_hash in sorted(self.roster.hashes):
-            wires.setdefault(card_hash, self._shelf.card(card_hash).wire)
-        return wires
+    def card_names(self) -> list[bytes]:
+        """The first 16 bytes of the hash of every card for peers: this device's chain first."""
+        chain = {card.hash16: None for card in self._shelf.chain()}
+        return [*chain, *(h[:16] for h in sorted(self.roster.hashes) if h[:16] not in chain)]
 
     # ---- documents
     def _name_documents(self) -> None:
@@ -223,13 +224,13 @@ class Replica:
         view = self.roster.members.get(member)
         return view is not None and view.status in ("member", "steward")
 
-    def items(self) -> dict[bytes, bytes]:
-        """Genesis hash to 32-byte state hash of every document in the digest."""
-        return {
-            genesis: row.state
-            for genesis, row in self._rows.items()
-            if row.state and self.counts(row.member)
-        }
+    def items(self) -> Mapping[bytes, bytes]:
+        """Genesis hash to 32-byte state hash of every document in the digest; our own first."""
+        if self._items is None:
+            rows = [row for row in self._rows.values() if row.state and self.counts(row.member)]
+            rows.sort(key=lambda row: (row.member != self.identity.member, row.genesis))
+            self._items = {row.genesis: row.state for row in rows}
+        return self._items
 
     def document_clock(self, genesis: bytes) -> Clock:
         """Per actor the length and head of what counts; empty for an unknown document."""
@@ -282,6 +283,7 @@ class Replica:
                 yield
         except BaseException:
             self._loaded.clear()
+            self._items = None
             self._rows = {row.genesis: row for row in self.ledger.documents()}
             self._shelf.reload()
             raise
@@ -345,8 +347,7 @@ class Replica:
         """Put accepted runs, signatures, clock and read model into the open transaction."""
         self._put_row(document)
         for outcome in outcomes:
-            rows = [(stored.hash, stored.raw) for stored in outcome.new]
-            self.ledger.add_changes(document.genesis, rows)
+            self.ledger.add_changes(document.genesis, outcome.new)
             for change_hash, signature in outcome.signed:
                 self.ledger.put_signature(document.genesis, change_hash, signature)
         for change_hash in document.thin():
@@ -366,6 +367,7 @@ class Replica:
         if row != self._rows.get(document.genesis):
             self.ledger.put_document(row)
             self._rows[document.genesis] = row
+            self._items = None
 
     def _show(self, document: Document, before: Clock) -> None:
         """Bring the read model up to date and note for `take_changes` what is different."""
@@ -464,11 +466,11 @@ def fields_of(shown: Mapping[str, Any]) -> dict[str, list[Value]]:
 
 
 def _plain(value: Any) -> Value:
-    """A value without its op id; of an inner map, every entry's texts, the winner first."""
+    """A value without its op id; of an inner map, every entry's winner."""
     if not isinstance(value, dict):
         scalar: Value = value
         return scalar
-    return {key: [text for text, *_ in texts] for key, texts in value.items()}
+    return {key: texts[0][0] for key, texts in value.items()}
 
 
 def digest_of(cards: frozenset[bytes], items: Mapping[bytes, bytes]) -> bytes:

@@ -62,11 +62,12 @@ class Served:
     def effective(self) -> Collection[bytes]:
         return self.replica.roster.hashes
 
-    def cards(self) -> Mapping[bytes, bytes]:
-        return self.replica.cards()
+    def card_names(self) -> Sequence[bytes]:
+        return self.replica.card_names()
 
-    def holds_card(self, name: bytes) -> bool:
-        return self.replica.held_card(name) is not None
+    def card(self, name: bytes) -> bytes | None:
+        held = self.replica.held_card(name)
+        return held.wire if held is not None else None
 
     def name_card(self, wire: bytes) -> bytes:
         return read_own_card(wire).hash16

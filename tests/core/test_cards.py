@@ -131,6 +131,12 @@ def test_any_changed_bit_is_refused(name: str, data: st.DataObject) -> None:
         card_reader.read_card(bytes(wire))
 
 
+def test_a_body_is_bytes() -> None:
+    for body in (None, "text", [1]):
+        with pytest.raises(RemoteProtocolError, match="bytes"):
+            decode_card(msgpack.packb([body, bytes(64), None]))
+
+
 @given(st.binary(max_size=300))
 def test_garbage_gives_one_error(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError):

@@ -41,7 +41,7 @@ def plain_connection(folder: Path, key: bytes) -> Iterator[apsw.Connection]:
         inner.close()
 
 
-def fill(store: Store, *, words: str = MARKER) -> None:
+def fill(store: Store) -> None:
     """Something in every table, with the marker wherever people's words or keys may be."""
     with store.transaction():
         store.put_setting("identity", MARKER.encode())
@@ -49,7 +49,7 @@ def fill(store: Store, *, words: str = MARKER) -> None:
         store.put_document(DOCUMENT)
         store.add_changes(GENESIS, [FIRST, Change(SECOND.hash, MARKER.encode())])
         store.put_signature(GENESIS, FIRST.hash, b"x" * 64)
-        store.put_records(MEMBER, {"r": record(kind=MARKER, lang=MARKER, title=words)})
+        store.put_records(MEMBER, {"r": record(kind=MARKER, lang=MARKER, title=MARKER)})
         store.remember_address(AddressRow(f"{MARKER}:7", None, 5))
 
 

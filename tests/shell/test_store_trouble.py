@@ -97,6 +97,18 @@ class TestWhatDoesNotOpen:
             inner.pragma("user_version", store_schema.VERSION + 1)
         self.refuses(folder, key, "Update meshaid", NewerStore)
 
+    def test_a_newer_store_that_did_not_end_cleanly(self, folder: Path, key: bytes) -> None:
+        program = """
+            from meshaid import store_schema
+            store = Store.open(folder, key)
+            store._file._connection.pragma("user_version", store_schema.VERSION + 1)
+            print("written", flush=True)
+            sys.stdin.read()
+        """
+        with Child(folder, key, program) as child:
+            assert child.line() == "written"
+        self.refuses(folder, key, "Update meshaid", NewerStore)
+
     def test_a_missing_file(self, folder: Path, key: bytes) -> None:
         (folder / home.STORE).unlink()
         self.refuses(folder, key, r"store\.db is missing")
