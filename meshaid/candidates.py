@@ -98,6 +98,7 @@ class Candidates:
         self._table: dict[str, Candidate] = {}
         self._own_addresses: OrderedDict[str, None] = OrderedDict()
         self._learnt: OrderedDict[str, bytes] = OrderedDict()
+        self._in_flight: set[str] = set()
         self._instance: str | None = None
 
     @property
@@ -110,10 +111,6 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self._table)
-
-    def get(self, address: str) -> Candidate | None:
-        """The candidate with this address."""
-        return self._table.get(address)
 
     def peers(self) -> dict[PeerKey, Peer]:
         """All candidates, grouped by who is behind them."""
@@ -139,6 +136,7 @@ class Candidates:
             return False
         if candidate is None:
             candidate = self._table[address] = Candidate(address, {source})
+            candidate.dialing = address in self._in_flight
         candidate.sources.add(source)
         if candidate.device is None:
             candidate.device = device
@@ -177,12 +175,32 @@ class Candidates:
 
     def own(self, address: str) -> None:
         """It was ourselves who answered there."""
+        self.answered(address)
         self._table.pop(address, None)
         self._own_addresses[address] = None
         if len(self._own_addresses) > limits.MAX_CANDIDATES:
             self._own_addresses.popitem(last=False)
 
     # ---- what happened
+
+    @property
+    def in_flight(self) -> int:
+        """How many addresses are being dialed, also of candidates forgotten meanwhile."""
+        return len(self._in_flight)
+
+    def dial(self, candidate: Candidate, now: float) -> None:
+        """It is being dialed from now until `answered`."""
+        candidate.dialing = True
+        candidate.tried = now
+        self._in_flight.add(candidate.address)
+
+    def answered(self, address: str) -> Candidate | None:
+        """A dial has ended, well or not; None when the address was forgotten meanwhile."""
+        self._in_flight.discard(address)
+        candidate = self._table.get(address)
+        if candidate is not None:
+            candidate.dialing = False
+        return candidate
 
     def learn(self, address: str, device: bytes) -> None:
         """A handshake proved who is behind this address, and behind all of its instance."""

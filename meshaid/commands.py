@@ -8,19 +8,24 @@ same errors. Arguments and results are plain JSON values (docs/reference/cli.md)
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from meshaid import limits
 from meshaid.core import enrol, ids
+from meshaid.core.cards import Role
 from meshaid.core.exports import write_json_lines
 from meshaid.core.invite import encode_invite_file
-from meshaid.core.times import parse_time
 from meshaid.desk import Desk
-from meshaid.errors import InvalidInput, NotFound, RefusedByTrust
+from meshaid.errors import Ambiguous, InvalidInput, NotFound, RefusedByTrust
 
 Arguments = Mapping[str, Any]
 Result = dict[str, Any]
+T = TypeVar("T")
+
+OWN = "me"
+"""Names this device's own member where a member is asked for."""
 
 
 def execute(desk: Desk, verb: str, arguments: Arguments, now: int) -> Result:
@@ -28,7 +33,7 @@ def execute(desk: Desk, verb: str, arguments: Arguments, now: int) -> Result:
 
     Raises:
       MeshaidError: as the verb's function says; nothing was written.
-      InvalidInput: there is no such verb.
+      InvalidInput: there is no such verb, or an argument is missing or of another type.
     """
     command = VERBS.get(verb)
     if command is None:
@@ -36,42 +41,59 @@ def execute(desk: Desk, verb: str, arguments: Arguments, now: int) -> Result:
     return command(desk, arguments, now)
 
 
+def _given(arguments: Arguments, name: str, kind: type[T], default: T | None = None) -> T:
+    """An argument of this type; anybody who may write to the control socket chose it."""
+    value = arguments.get(name)
+    if value is None and default is not None:
+        return default
+    if type(value) is not kind:
+        raise InvalidInput(f"{name}: is missing, or not of the type {kind.__name__}")
+    return value
+
+
+# ---- records
 def _add(desk: Desk, arguments: Arguments, now: int) -> Result:
-    row = desk.add(arguments["kind"], arguments["fields"], now)
+    fields = _with_term(arguments, now)
+    row = desk.add(_given(arguments, "kind", str), fields, now)
     return {"id": row.id, "ref": row.record.text("ref")}
 
 
 def _edit(desk: Desk, arguments: Arguments, now: int) -> Result:
-    return desk.edit(arguments["ref"], arguments["fields"], now).as_json()
+    return desk.edit(_given(arguments, "ref", str), _with_term(arguments, now), now).as_json()
+
+
+def _with_term(arguments: Arguments, now: int) -> dict[str, object]:
+    """The entered fields; `expires` (seconds from now) gives `expires_at`."""
+    fields = _given(arguments, "fields", dict, {})
+    if arguments.get("expires") is not None:
+        fields = {**fields, "expires_at": now + _given(arguments, "expires", int)}
+    return fields
 
 
 def _close(desk: Desk, arguments: Arguments, now: int) -> Result:
-    other = arguments.get("duplicate_of") or ""
-    return desk.close(arguments["ref"], arguments["reason"], now, duplicate_of=other).as_json()
+    ref, reason = _given(arguments, "ref", str), _given(arguments, "reason", str)
+    other = _given(arguments, "duplicate_of", str, "")
+    return desk.close(ref, reason, now, duplicate_of=other).as_json()
 
 
 def _show(desk: Desk, arguments: Arguments, now: int) -> Result:
     board = desk.board(now)
-    return board.row(board.find(arguments["ref"])).as_json()
+    return board.row(board.find(_given(arguments, "ref", str))).as_json()
 
 
 def _board(desk: Desk, arguments: Arguments, now: int) -> Result:
-    rows = desk.board(now).rows(
-        kind=arguments.get("kind") or "",
-        category=arguments.get("category") or "",
-        status=arguments.get("status") or "",
-        text=arguments.get("text") or "",
-    )
-    return {"records": [row.as_json() for row in rows]}
+    filters = {
+        name: _given(arguments, name, str, "") for name in ("kind", "category", "status", "text")
+    }
+    return {"records": [row.as_json() for row in desk.board(now).rows(**filters)]}
 
 
 def _import(desk: Desk, arguments: Arguments, now: int) -> Result:
-    start = arguments.get("start")
     done = desk.import_slips(
-        base64.b64decode(arguments["data"]),
+        _bytes(_given(arguments, "data", str)),
         now,
-        start=parse_time(start) if isinstance(start, str) else start,
-        where=dict(arguments.get("where") or ()),
+        start=_given(arguments, "start", int, now),
+        where=_given(arguments, "where", dict, {}),
     )
     return {
         "imported": done.imported,
@@ -81,32 +103,70 @@ def _import(desk: Desk, arguments: Arguments, now: int) -> Result:
     }
 
 
-def _status(desk: Desk, arguments: Arguments, now: int) -> Result:
-    replica = desk.replica
-    items = replica.items()
-    founding = replica.founding()
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise InvalidInput("data: is no Base64") from error
+
+
+# ---- the community
+def _heading(desk: Desk, arguments: Arguments, now: int) -> Result:
+    """What stands above every screen: whose board this is, and whether it is an exercise."""
+    del arguments, now
+    founding = desk.replica.founding()
     return {
-        "community": ids.id_text(replica.identity.community),
         "community_name": founding.name if founding else None,
         "exercise": founding.exercise if founding else None,
+        "known_to_others": desk.replica.is_proven(),
+    }
+
+
+def _status(desk: Desk, arguments: Arguments, now: int) -> Result:
+    replica = desk.replica
+    return {
+        "community": ids.id_text(replica.identity.community),
+        **_heading(desk, arguments, now),
         "member": ids.id_text(replica.identity.member),
         "device": ids.id_text(replica.identity.device),
-        "known_to_others": replica.is_proven(),
         "digest": replica.digest().hex(),
         "members": sum(map(replica.counts, replica.roster.members)),
-        "documents": len(items),
+        "documents": len(replica.items()),
         "changes": replica.changes(),
         "records": len(desk.board(now).rows(status="all")),
         "listening": [],
-        "peers": [],
+        **_peers(desk, arguments, now),
+    }
+
+
+def _peers(desk: Desk, arguments: Arguments, now: int) -> Result:
+    """The devices met before; a running node knows better, and answers this verb itself."""
+    del arguments, now
+    ledger = desk.replica.ledger
+    met = {row.device: row.in_sync_at for row in ledger.meetings()}
+    remembered = {row.device: row.address for row in ledger.addresses() if row.device}
+    return {
+        "peers": [
+            {
+                "device": ids.id_text(device),
+                "member": ids.id_text(view.member),
+                "address": remembered.get(device),
+                "state": "away",
+                "in_sync": False,
+                "last_sync": met.get(device),
+            }
+            for device, view in sorted(desk.replica.roster.devices.items())
+            if device in met.keys() | remembered.keys()
+        ]
     }
 
 
 def _invite(desk: Desk, arguments: Arguments, now: int) -> Result:
-    role = arguments.get("role") or "member"
-    if role not in ("member", "steward"):
+    wanted = _given(arguments, "role", str, "member")
+    if wanted not in ("member", "steward"):
         raise InvalidInput("role: must be member or steward")
-    kinds = tuple(arguments.get("kinds") or ("household",))
+    role: Role = "steward" if wanted == "steward" else "member"
+    kinds = _given(arguments, "kinds", list) if arguments.get("kinds") else ["household"]
     if not desk.replica.may_invite(role):
         raise RefusedByTrust("only a steward's device may invite; ask a steward for an invite")
     return _new_invite(desk, role, kinds, arguments, now)
@@ -117,19 +177,17 @@ def _link(desk: Desk, arguments: Arguments, now: int) -> Result:
         raise RefusedByTrust(
             f"this member has {limits.DEVICES_PER_MEMBER} devices; remove one before linking more"
         )
-    return _new_invite(desk, "device", (), {**arguments, "uses": 1}, now)
+    return _new_invite(desk, "device", [], {**arguments, "uses": 1}, now)
 
 
-def _new_invite(
-    desk: Desk, role: Any, kinds: tuple[Any, ...], arguments: Arguments, now: int
-) -> Result:
+def _new_invite(desk: Desk, role: Role, kinds: list[Any], arguments: Arguments, now: int) -> Result:
     invited = enrol.invite(
         desk.replica.identity,
         role=role,
         kinds=kinds,
-        uses=arguments.get("uses") or 1,
-        expires=now + (arguments.get("expires") or limits.INVITE_HOURS * 3600),
-        addresses=tuple(arguments.get("addresses") or ()),
+        uses=_given(arguments, "uses", int, 1),
+        expires=now + _given(arguments, "expires", int, limits.INVITE_HOURS * 3600),
+        addresses=tuple(_given(arguments, "addresses", list, [])),
         now=now,
         random=desk.random,
     )
@@ -139,31 +197,44 @@ def _new_invite(
     return {"invite": invited.text, "file": base64.b64encode(file).decode()}
 
 
+# ---- export
 def _export(desk: Desk, arguments: Arguments, now: int) -> Result:
-    member = _member_named(desk, arguments["member"])
-    if arguments["format"] == "automerge":
+    del now
+    member = _member_named(desk, _given(arguments, "member", str))
+    form = _given(arguments, "format", str)
+    records = [*desk.records(member)]
+    if form == "automerge":
         data = desk.replica.export(member)
-        count = len(desk.replica.ledger.records(member))
-    elif arguments["format"] == "jsonl":
-        records = [*desk.records(member)]
+    elif form == "jsonl":
         names = {name: author.name for name, author in desk.authors().items()}
-        data, count = write_json_lines(records, names).encode(), len(records)
+        data = write_json_lines(records, names, exercise=desk.is_exercise()).encode()
     else:
         raise InvalidInput("format: must be automerge or jsonl")
-    return {"data": base64.b64encode(data).decode(), "records": count}
+    return {
+        "member": ids.id_text(member),
+        "records": len(records),
+        "data": base64.b64encode(data).decode(),
+    }
 
 
 def _member_named(desk: Desk, text: str) -> bytes:
-    """The member whose id begins so, or whose shown name it is, if that is one only."""
-    roster = desk.replica.roster
-    names = {ids.id_text(member): view.name for member, view in roster.members.items()}
-    names.setdefault(ids.id_text(desk.replica.identity.member), "")
-    found = [name for name, shown in names.items() if text and name.startswith(text.lower())]
-    found = found or [name for name, shown in names.items() if shown == text]
-    if len(found) != 1:
+    """The one member with this id, this beginning of an id, or this shown name; "me" for our own.
+
+    Raises NotFound; Ambiguous with the ids that fit.
+    """
+    own = desk.replica.identity.member
+    if text == OWN:
+        return own
+    names = {ids.id_text(m): view.name for m, view in desk.replica.roster.members.items()}
+    names.setdefault(ids.id_text(own), "")
+    found = [name for name, shown in names.items() if text and shown == text]
+    found = found or [name for name in names if text and name.startswith(text.lower())]
+    if not found:
         raise NotFound(
-            "no one member has an id that begins so, or this name; `meshaid status` shows your own"
+            f"no member has this name, or an id that begins so; `{OWN}` is this device's own member"
         )
+    if len(found) > 1:
+        raise Ambiguous(f"{len(found)} members answer to that; give the id", tuple(sorted(found)))
     return ids.id_bytes(found[0])
 
 
@@ -174,7 +245,9 @@ VERBS: Mapping[str, Callable[[Desk, Arguments, int], Result]] = {
     "show": _show,
     "board": _board,
     "import": _import,
+    "heading": _heading,
     "status": _status,
+    "peers": _peers,
     "invite": _invite,
     "link": _link,
     "export": _export,

@@ -6,13 +6,15 @@ node work through it, so a command gives the same result whether a node runs or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from meshaid.core import ids, spoken
 from meshaid.core.board import Board
 from meshaid.core.document import Edit
 from meshaid.core.fields import Value
+from meshaid.core.ledger import Fields
 from meshaid.core.records import (
     Record,
     close_fields,
@@ -52,7 +54,7 @@ class Desk:
     # ---- seeing
     def board(self, now: int) -> Board:
         """The board at this moment (seconds since 1970)."""
-        return Board(self.records(), now=now, members=self.authors(), exercise=self._is_exercise())
+        return Board(self.records(), now=now, members=self.authors(), exercise=self.is_exercise())
 
     def records(self, member: bytes | None = None) -> Iterator[Record]:
         """Every record held, or one member's, readable or not."""
@@ -74,7 +76,8 @@ class Desk:
         )
         return authors
 
-    def _is_exercise(self) -> bool:
+    def is_exercise(self) -> bool:
+        """Whether the community is an exercise; every screen and export says so."""
         founding = self.replica.founding()
         return founding is not None and founding.exercise
 
@@ -117,8 +120,15 @@ class Desk:
         return record
 
     def _write_changes(self, record: Record, changes: Mapping[str, Value | None]) -> None:
+        """Write the same into every copy of one imported row: else the copies would differ, and
+        the board show two answers (docs/protocol.md, "Records", import_key)."""
+        edits: list[Edit] = []
+        for reference in (record.reference, *record.folded):
+            member, name = ids.parse_reference(reference)
+            held = self.replica.ledger.record(member, name)
+            edits += _edits(name, changes, held.fields if held else {})
         if changes:
-            self.replica.write(_edits(record.id, changes))
+            self.replica.write(edits)
 
     def _shown(self, name: str, now: int) -> Row:
         board = self.board(now)
@@ -140,7 +150,7 @@ class Desk:
         ]
         return next((letter for letter in letters if isinstance(letter, str)), spoken.NO_HUB)
 
-    def _draw_code(self, used: Set[str]) -> str:
+    def _draw_code(self, used: AbstractSet[str]) -> str:
         """A spoken code that this device knows no record for."""
         letter = self.letter()
         for _ in range(_CODE_TRIES):
@@ -152,9 +162,10 @@ class Desk:
 
     # ---- a pile of slips
     def import_slips(
-        self, data: bytes, now: int, *, start: int | None, where: Mapping[str, str]
+        self, data: bytes, now: int, *, start: int, where: Mapping[str, str]
     ) -> Imported:
-        """Bring in a table of slips. Importing it twice changes nothing (`import_key`).
+        """Bring in a table of slips. Importing it twice changes nothing (`import_key`), nor does
+        importing what this board exported: rows whose `id` is a record held here are left alone.
 
         Args:
           start: the time (seconds since 1970) that `minute` columns count from.
@@ -165,7 +176,11 @@ class Desk:
         table = read_slips(data, start=start, where=where)
         board = self.board(now)
         known = self._imported_before()
-        fresh = [slip for slip in table.rows if slip.import_key not in known]
+        fresh = [
+            slip
+            for slip in table.rows
+            if slip.import_key not in known and board.record(slip.row_id.lower()) is None
+        ]
         names = {slip.import_key: self._new_id() for slip in fresh}
         for key, name in names.items():
             known[key] = ids.reference(self.replica.identity.member, name)
@@ -221,16 +236,21 @@ class Desk:
 
 def _making(name: str, fields: Mapping[str, Value]) -> list[Edit]:
     """The edits that make a record."""
-    return [("make", name), *_edits(name, fields)]
+    return [("make", name), *_edits(name, fields, {})]
 
 
-def _edits(name: str, changes: Mapping[str, Value | None]) -> list[Edit]:
-    """The edits that set fields of a record; None deletes one."""
+def _edits(name: str, changes: Mapping[str, Value | None], held: Fields) -> list[Edit]:
+    """The edits that set fields of a record which holds these; None takes a field away.
+
+    A map is replaced as a whole: languages that the new one lacks go.
+    """
     edits: list[Edit] = []
     for field, value in sorted(changes.items()):
         if value is None:
-            edits.append(("delete", name, field))
+            edits += [("delete", name, field)] if held.get(field) else []
         elif isinstance(value, Mapping):
+            gone = {key for old in held.get(field, ()) if isinstance(old, Mapping) for key in old}
+            edits += [("delete_in", name, field, key) for key in sorted(gone - value.keys())]
             edits += [("put_in", name, field, key, text) for key, text in sorted(value.items())]
         else:
             edits.append(("put", name, field, value))

@@ -35,6 +35,7 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any, Final
 
 import trio
 import zeroconf
@@ -59,8 +60,13 @@ from meshaid.networks import Network, read_networks, seconds_asleep
 
 log = logging.getLogger("meshaid.discovery")
 
+_TTL_SECONDS: Final = 4500
+"""All records of an announcement live equally long (RFC 6762 section 10 gives those that name no
+host 75 minutes): shorter-lived ones would be the first to leave a flooded cache. Our names do not
+outlive their network, so no address under them ever changes."""
 
-class _Inbox:
+
+class Inbox:
     """Between zeroconf's threads and the trio task that takes the events."""
 
     def __init__(self, send: trio.MemorySendChannel[DiscoveryEvent]) -> None:
@@ -109,19 +115,20 @@ class _Service:
         self._keys = discovery_keys
         self._report = report
         self._incomplete: deque[str] = deque(maxlen=limits.MAX_CANDIDATES)
+        self._unjudged: deque[str] = deque(maxlen=limits.MAX_CANDIDATES)
         self._zeroconf = _open_zeroconf(networks)
         self._browser = self._search()
 
     def announce(self, addresses: Sequence[str], port: int) -> None:
         """Say that we are here: three times within half a second."""
         text = {b"v": b"1", b"t": instance_tag(self._keys[0], self.instance).encode()}
-        info = zeroconf.ServiceInfo(
-            SERVICE_TYPE,
+        info = _service_info(
             f"{self.instance}.{SERVICE_TYPE}",
             port=port,
             properties=text,
-            server=f"{self.instance}.local.",
             parsed_addresses=list(addresses),
+            host_ttl=120,
+            other_ttl=_TTL_SECONDS,
         )
         self._zeroconf.register_service(info, cooperating_responders=True)
 
@@ -132,11 +139,16 @@ class _Service:
         self._browser = self._search()
 
     def resolve_some(self) -> None:
-        """Ask for the missing records of a few services; each is asked for once in a scan."""
-        for _ in range(min(limits.RESOLVES_PER_CHECK, len(self._incomplete))):
-            info = zeroconf.ServiceInfo(SERVICE_TYPE, self._incomplete.popleft())
-            if info.request(self._zeroconf, limits.RESOLVE_SECONDS * 1000):
-                self._judge(info)
+        """Ask for missing records: of a few services of ours, and of fewer that nobody knows.
+
+        A flood pushes the short-lived records out of zeroconf's cache at once. An answer that is
+        waited for is taken even then. The newest come first: after a flood they are the real ones.
+        """
+        for waiting in (self._incomplete, self._unjudged):
+            for _ in range(min(limits.RESOLVES_PER_CHECK, len(waiting))):
+                info = _service_info(waiting.pop())
+                if info.request(self._zeroconf, limits.RESOLVE_SECONDS * 1000):
+                    self._judge(info)
 
     def close(self) -> None:
         """Say goodbye and end both threads. The browser's thread outlives zeroconf otherwise."""
@@ -149,7 +161,7 @@ class _Service:
     def _heard(
         self,
         zeroconf: zeroconf.Zeroconf,
-        service_type: str,
+        service_type: str,  # noqa: ARG002
         name: str,
         state_change: zeroconf.ServiceStateChange,
     ) -> None:
@@ -160,10 +172,12 @@ class _Service:
         if state_change is _Change.Removed:
             self._report(Expired(instance))
             return
-        info = _ServiceInfo(service_type, name)
+        info = _service_info(name)
         if info.load_from_cache(zeroconf):
             self._judge(info)
-        else:
+        elif b"t" not in info.properties:
+            self._unjudged.append(name)
+        elif recognise(name, info.properties, self._keys) is not None:
             self._incomplete.append(name)
 
     def _judge(self, info: zeroconf.ServiceInfo) -> None:
@@ -176,8 +190,16 @@ class _Service:
 
 
 # `_heard` has an argument that hides the module.
-_ServiceInfo = zeroconf.ServiceInfo
 _Change = zeroconf.ServiceStateChange
+
+
+def _service_info(name: str, **fields: Any) -> zeroconf.ServiceInfo:
+    """A service whose host is named like its instance, as all of ours are.
+
+    With that name known the addresses are asked for at once, and taken in any order.
+    """
+    host = name.removesuffix(SERVICE_TYPE) + "local."
+    return zeroconf.ServiceInfo(SERVICE_TYPE, name, server=host, **fields)
 
 
 def _open_zeroconf(networks: Sequence[Network]) -> zeroconf.Zeroconf:
@@ -222,7 +244,7 @@ async def open_discovery(
       event is dropped.
     """
     send, receive = trio.open_memory_channel[DiscoveryEvent](limits.MAX_DISCOVERY_EVENTS)
-    inbox = _Inbox(send)
+    inbox = Inbox(send)
 
     def start(on: tuple[Network, ...]) -> _Service:
         return _Service(
@@ -250,7 +272,7 @@ async def open_discovery(
 
 
 async def _keep_announced(
-    inbox: _Inbox,
+    inbox: Inbox,
     start: Callable[[tuple[Network, ...]], _Service],
     read: Callable[[], tuple[Network, ...]],
     *,
@@ -274,9 +296,7 @@ async def _keep_announced(
             await trio.sleep(limits.DISCOVERY_RETRY_SECONDS)
 
 
-async def _announce(
-    inbox: _Inbox, service: _Service, addresses: tuple[str, ...], port: int
-) -> None:
+async def _announce(inbox: Inbox, service: _Service, addresses: tuple[str, ...], port: int) -> None:
     inbox.put(
         Announced(service.instance, tuple(format_address(address, port) for address in addresses))
     )

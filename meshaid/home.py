@@ -235,7 +235,7 @@ def _is_leftover(folder: Path, name: str) -> bool:
 
 @contextmanager
 def os_errors() -> Iterator[None]:
-    """The one place where errors of the operating system in this file become ours."""
+    """The one place where errors of the operating system about a home become ours."""
     try:
         yield
     except OSError as error:

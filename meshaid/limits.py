@@ -197,6 +197,9 @@ MAX_PENDING_CARDS: Final = 4_096
 WAL_CHECKPOINT_PAGES: Final = 256
 """Pages (4 KiB each) in the write-ahead log before they move into the store: 1 MiB, so that what
 was deleted does not linger there and the log stays far below the ballast."""
+STORE_CACHE_KIB: Final = 16_384
+"""Decrypted pages of the store kept in memory (16 MiB): at 100,000 changes the hash index alone
+has 5 MB, and every miss costs a decryption."""
 SEARCH_WORDS: Final = 32
 """Words of one search; FTS5 takes 256 parts of an expression, nobody types 32."""
 
@@ -262,10 +265,11 @@ MAX_DISCOVERY_EVENTS: Final = 128
 """Discovery events waiting to be taken: all candidates once, and room for their changes. What
 does not fit is dropped and comes again with the next scan."""
 RESOLVES_PER_CHECK: Final = 2
-"""Services without complete records that are asked for after each check of the network; an
-honest announcement is complete, and 10,000 fake ones may not cause 10,000 questions."""
-RESOLVE_SECONDS: Final = 0.5
-"""How long an answer to such a question is waited for; on one network it takes milliseconds."""
+"""Services without complete records, of ours and of unknown ones each, that are asked for after
+a check of the network: an honest announcement is complete, and 10,000 fake ones may not cause
+10,000 questions."""
+RESOLVE_SECONDS: Final = 1.0
+"""How long an answer to such a question is waited for, and the question repeated once."""
 ADDRESSES_PER_INSTANCE: Final = 4
 """Addresses taken from one service: two networks with IPv4 and IPv6 each."""
 SYNC_SECONDS: Final = 30.0
@@ -286,3 +290,5 @@ ROTATE_SECONDS: Final = 240.0
 """How long the same random links are kept before one is chosen anew, so that islands meet."""
 ANSWER_SECONDS: Final = 120.0
 """How long a peer may leave every question unanswered: one delta message at 2 kB/s fits into it."""
+CONTROL_SECONDS: Final = 60.0
+"""How long a command waits for the running node's answer; a large import takes seconds."""

@@ -135,9 +135,8 @@ class Links:
 
     def failed(self, address: str, now: float) -> None:
         """A dialed address did not lead to a session with a proven device."""
-        candidate = self._candidates.get(address)
+        candidate = self._candidates.answered(address)
         if candidate is not None:
-            candidate.dialing = False
             self._candidates.failed([candidate], now)
 
     def own(self, address: str) -> None:
@@ -164,9 +163,7 @@ class Links:
         dialed = address is not None
         self._links[number] = Link(number, device, static, dialed, address, now)
         if address is not None:
-            candidate = self._candidates.get(address)
-            if candidate is not None:
-                candidate.dialing = False
+            self._candidates.answered(address)
             self._candidates.learn(address, device)
         elif host is not None and not any(c.device == device for c in self._candidates):
             self._candidates.leave_alone(host, now)
@@ -178,26 +175,29 @@ class Links:
     def ended(self, number: int, now: float) -> None:
         """A link is no more, for whatever reason; unknown numbers are ignored.
 
-        One that lasted for a while is tried again soon, any other as if the dial had failed.
+        One that lasted for a while is tried again soon, one that was surplus when others have
+        had their turn, any other as if the dial had failed.
         """
         link = self._links.pop(number, None)
         if link is None or link.device in self._linked():
             return
         behind = [c for c in self._candidates if c.device == link.device]
-        if now - link.since >= limits.BACKOFF_LAST_SECONDS:
-            self._candidates.failed(behind, now)
+        for candidate in behind:
+            candidate.tried = now
+            if link.closing or now - link.since >= limits.BACKOFF_LAST_SECONDS:
+                candidate.failures = 0
+        self._candidates.failed(behind, now)
 
     # ---- what the node asks
 
     def take_due(self, now: float) -> tuple[str, ...]:
         """The addresses to dial now, at most one per peer. They count as being dialed."""
-        room = limits.DIALS_AT_ONCE - sum(c.dialing for c in self._candidates)
+        room = limits.DIALS_AT_ONCE - self._candidates.in_flight
         taken: list[Candidate] = []
         for peer in self._wanted(now):
             candidate = peer.due(now)
             if candidate is not None and len(taken) < room:
-                candidate.dialing = True
-                candidate.tried = now
+                self._candidates.dial(candidate, now)
                 taken.append(candidate)
         return tuple(candidate.address for candidate in taken)
 
@@ -247,7 +247,7 @@ class Links:
     def statistics(self) -> LinkStatistics:
         """Counts."""
         absent = sum(c.failures >= limits.ABSENT_FAILURES for c in self._candidates)
-        dialing = sum(c.dialing for c in self._candidates)
+        dialing = self._candidates.in_flight
         return LinkStatistics(len(self._live()), dialing, len(self._candidates), absent)
 
     # ---- how it is decided

@@ -6,13 +6,10 @@ core/meeting.py. Here are the sockets, and the bounds on what strangers can open
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias, TypeVar, final
 
@@ -21,7 +18,6 @@ import trio
 from meshaid import limits
 from meshaid.addresses import format_address, parse_address
 from meshaid.connection import Connection, Owner
-from meshaid.core import ids
 from meshaid.core.ledger import AddressRow, MeetingRow
 from meshaid.core.meeting import Meeting
 from meshaid.core.meeting_events import (
@@ -44,9 +40,8 @@ from meshaid.dns_sd import (
     DiscoveryEvent,
     Expired,
     Unavailable,
-    announceable,
 )
-from meshaid.errors import InvalidInput, NotReachable
+from meshaid.errors import NotReachable
 from meshaid.events import (
     ConnectionFailed,
     DiscoveryFailed,
@@ -61,9 +56,10 @@ from meshaid.events import (
     WentOnline,
 )
 from meshaid.events import RunRefused as RunRefusedEvent
+from meshaid.held import Held, away_row, peer_row
 from meshaid.meet_once import Met, dial, meet
 from meshaid.mesh import Links
-from meshaid.networks import read_networks
+from meshaid.sockets import not_listening, open_listeners, own_hosts
 
 DiscoveryChannel: TypeAlias = trio.abc.ReceiveChannel[DiscoveryEvent]
 OpenDiscovery: TypeAlias = Callable[[int], AbstractAsyncContextManager[DiscoveryChannel]]
@@ -72,7 +68,6 @@ OpenDiscovery: TypeAlias = Callable[[int], AbstractAsyncContextManager[Discovery
 T = TypeVar("T")
 
 _PORT_SETTING: Final = "port"
-log = logging.getLogger("meshaid.network")
 
 
 class NodeSide(Owner, Protocol):
@@ -81,21 +76,6 @@ class NodeSide(Owner, Protocol):
     async def work(self, work: Callable[[], T]) -> T: ...
 
     def tell(self, event: NodeEvent) -> None: ...
-
-
-@dataclass(eq=False, slots=True)
-class _Held:
-    """A connection that is being held, and what is known of the peer so far."""
-
-    connection: Connection
-    number: int
-    dialed: str | None
-    """The address that was dialed; None where the peer dialed us."""
-    host: str
-    device: bytes | None = None
-    member: bytes | None = None
-    ending: Ended | None = None
-    said_not_known: bool = False
 
 
 @final
@@ -125,7 +105,7 @@ class Network:
             static=replica.identity.static_key.public,
             random=random.SystemRandom().random,
         )
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, Held] = {}
         self._numbers = 0
         self._nursery: trio.Nursery | None = None
         self._wake = trio.Event()
@@ -173,13 +153,13 @@ class Network:
         met = {row.device: row.in_sync_at for row in ledger.meetings()}
         remembered = {row.device: row.address for row in ledger.addresses() if row.device}
         rows = [
-            _peer(held, met.get(held.device) if held.device else None)
+            peer_row(held, met.get(held.device) if held.device else None)
             for held in list(self._held.values())
         ]
         present = {held.device for held in self._held.values()}
         for device, view in sorted(self._replica.roster.devices.items()):
             if device in (met.keys() | remembered.keys()) - present:
-                row = _away(device, view.member, remembered.get(device), met.get(device))
+                row = away_row(device, view.member, remembered.get(device), met.get(device))
                 rows.append(row)
         return rows
 
@@ -219,7 +199,7 @@ class Network:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Be on the network until cancelled; off it while `go_offline` says so.
 
-        Raises InvalidInput when the port is taken, before it has started.
+        Raises BusyError when the port is taken, before it has started.
         """
         listeners = await self._listen()
         task_status.started()
@@ -246,14 +226,14 @@ class Network:
         kept = await self._node.work(partial(self._replica.ledger.setting, _PORT_SETTING))
         wanted = self._port or int.from_bytes(kept or b"\0", "big")
         try:
-            listeners = await _open_listeners(self._host, wanted)
+            listeners = await open_listeners(self._host, wanted)
         except OSError as error:
             if self._port:
-                raise _not_listening(self._host, wanted, error) from error
-            listeners = await _open_listeners(self._host, 0)
+                raise not_listening(self._host, wanted, error) from error
+            listeners = await open_listeners(self._host, 0)
         self._port = listeners[0].socket.getsockname()[1]
         await self._node.work(partial(self._keep_port, self._port))
-        hosts = await trio.to_thread.run_sync(_own_hosts, self._host)
+        hosts = await trio.to_thread.run_sync(own_hosts, self._host)
         self.listening = tuple(format_address(host, self._port) for host in hosts)
         self._node.tell(Listening(self.listening))
         return listeners
@@ -313,7 +293,7 @@ class Network:
 
     async def _hold(
         self, stream: trio.SocketStream, role: Role, address: str, *, dialed: str | None, host: str
-    ) -> _Held:
+    ) -> Held:
         """Hold one connection until it ends."""
         meeting = await self._open_meeting(role)
         self._numbers += 1
@@ -321,7 +301,7 @@ class Network:
         connection = Connection(
             stream, meeting, self._node, address, lambda event: self._notice(held, event)
         )
-        held = _Held(connection, number, dialed, host)
+        held = Held(connection, number, dialed, host)
         self._held[number] = held
         try:
             await connection.run()
@@ -332,7 +312,7 @@ class Network:
             self._tell_end(held)
         return held
 
-    def _tell_end(self, held: _Held) -> None:
+    def _tell_end(self, held: Held) -> None:
         ending = held.ending
         reason = ending.ending.value if ending else "left"
         if held.device is not None:
@@ -341,7 +321,7 @@ class Network:
             self._node.tell(ConnectionFailed(held.connection.address, reason))
 
     # ---- what meetings tell
-    def _notice(self, held: _Held, event: MeetingEvent) -> None:
+    def _notice(self, held: Held, event: MeetingEvent) -> None:
         """Act on one event of a held connection."""
         match event:
             case PeerProven(device, member):
@@ -360,7 +340,7 @@ class Network:
         self._news.set()
         self._news = trio.Event()
 
-    def _proven(self, held: _Held, device: bytes, member: bytes) -> None:
+    def _proven(self, held: Held, device: bytes, member: bytes) -> None:
         """A peer has proven its device: one link per device stays."""
         if held.device == device:
             return
@@ -379,7 +359,7 @@ class Network:
             self._node.tell(PeerConnected(device, member, held.connection.address))
         self._wake.set()
 
-    async def _remember(self, held: _Held) -> None:
+    async def _remember(self, held: Held) -> None:
         """Keep when, and by which dialed address, this peer was last in sync."""
         if held.device is None:
             return
@@ -437,62 +417,3 @@ class Network:
                 self._links.expired(event)
             case Unavailable(reason):
                 self._node.tell(DiscoveryFailed(reason))
-
-
-# ---- sockets
-async def _open_listeners(host: str, port: int) -> list[trio.SocketListener]:
-    """Listen at one address; an empty host means every address, IPv6 on the same port as IPv4."""
-    if host:
-        return list(await trio.open_tcp_listeners(port, host=host))
-    listeners = list(await trio.open_tcp_listeners(port, host="0.0.0.0"))  # noqa: S104
-    port = listeners[0].socket.getsockname()[1]
-    try:
-        listeners += await trio.open_tcp_listeners(port, host="::")
-    except OSError as error:
-        log.info("not listening on IPv6: %s", type(error).__name__)
-    return listeners
-
-
-def _not_listening(host: str, port: int, error: OSError) -> InvalidInput:
-    where = format_address(host, port) if host else f"port {port}"
-    if error.errno in (errno.EADDRINUSE, errno.EACCES):
-        return InvalidInput(
-            f"cannot listen at {where}: another program has it; choose another with --listen, "
-            "or leave it out to take a free port"
-        )
-    return InvalidInput(
-        f"cannot listen at {where} ({os.strerror(error.errno or 0)}): give an address of this "
-        "device with --listen, or leave it out"
-    )
-
-
-def _own_hosts(host: str) -> tuple[str, ...]:
-    """The addresses at which others reach a listener on this host. Reads the interfaces."""
-    return announceable(read_networks(), host) or (host or "127.0.0.1",)
-
-
-# ---- rows of `peers`
-def _peer(held: _Held, last_sync: int | None) -> dict[str, Any]:
-    meeting = held.connection.meeting
-    state = "connected" if held.device else "not known yet" if held.said_not_known else "connecting"
-    return {
-        "device": ids.id_text(held.device) if held.device else None,
-        "member": ids.id_text(held.member) if held.member else None,
-        "address": held.connection.address,
-        "state": state,
-        "in_sync": meeting.in_sync,
-        "last_sync": last_sync,
-    }
-
-
-def _away(
-    device: bytes, member: bytes, address: str | None, last_sync: int | None
-) -> dict[str, Any]:
-    return {
-        "device": ids.id_text(device),
-        "member": ids.id_text(member),
-        "address": address,
-        "state": "away",
-        "in_sync": False,
-        "last_sync": last_sync,
-    }

@@ -256,7 +256,8 @@ async def open_node(
       discovery: another way to find peers than mDNS; for tests.
     Raises:
       InvalidInput, WrongPassphrase, NewerStore, StoreError, BusyError: see opening.open_home.
-      InvalidInput: the port of `listen` is taken, or an address is none.
+      BusyError: the port of `listen` is taken.
+      InvalidInput: an address is none, or none of this device's.
       MeshaidInternalError: a background task failed. An error of the block comes out as itself.
     """
     opened = await trio.to_thread.run_sync(partial(open_home, Path(home), passphrase))

@@ -7,6 +7,7 @@ written, and what fails afterwards takes its own files with it.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,14 +17,18 @@ from types import TracebackType
 from typing import Self
 
 from meshaid import home
+from meshaid.addresses import format_address, parse_address
 from meshaid.core import enrol
 from meshaid.core.cards import Kind
 from meshaid.core.identity import Identity
 from meshaid.core.invite import InviteText
+from meshaid.core.ledger import AddressRow
 from meshaid.core.replica import Replica
 from meshaid.desk import Desk
 from meshaid.errors import InvalidInput
 from meshaid.store import Store
+
+logger = logging.getLogger("meshaid.home")
 
 _MACHINE_ID = Path("/etc/machine-id")
 
@@ -142,7 +147,7 @@ def join_home(
         enrolled = enrol.join(invite, name=name, kind=kind, random=random)
         check_letter(kind or invite.kinds[0], letter)
         hub = (name, letter) if letter else None
-    _write_home(folder, enrolled, chain, passphrase, hub, now, random)
+    _write_home(folder, enrolled, chain, passphrase, hub, now, random, invite.addresses)
     return enrolled
 
 
@@ -162,12 +167,15 @@ def _write_home(
     hub: tuple[str, str] | None,
     now: int,
     random: Callable[[int], bytes],
+    addresses: Sequence[str] = (),
 ) -> None:
-    """Make the home with its cards and, for a hub, its record (title and letter)."""
+    """Make the home with its cards, the addresses of its invite and, for a hub, its record."""
     key = home.create(folder, passphrase)
     with _undone_on_failure(folder), Store.create(folder, key) as store:
         with store.transaction():
             store.put_setting("identity", enrolled.identity.encode())
+            for address in _usable(addresses):
+                store.remember_address(AddressRow(address, None, now))
         replica = Replica(
             store, enrolled.identity, random=random, install=_install(folder / home.STORE)
         )
@@ -176,6 +184,15 @@ def _write_home(
             title, letter = hub
             entered = {"title": title, "letter": letter, "type": "hub"}
             Desk(replica, random=random).add("hub", entered, now)
+
+
+def _usable(addresses: Sequence[str]) -> Iterator[str]:
+    """The addresses that can be dialed; whoever wrote the invite may have mistyped one."""
+    for address in addresses:
+        try:
+            yield format_address(*parse_address(address))
+        except InvalidInput as error:
+            logger.warning("an address in the invite cannot be used: %s", error)
 
 
 @contextmanager

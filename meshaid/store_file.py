@@ -63,6 +63,7 @@ SETTINGS: Final = {
     "cell_size_check": "ON",
     "foreign_keys": "ON",
     "mmap_size": 0,
+    "cache_size": -limits.STORE_CACHE_KIB,  # negative: KiB, not pages
     "wal_autocheckpoint": limits.WAL_CHECKPOINT_PAGES,
 }
 
@@ -97,12 +98,11 @@ class StoreFile:
         try:
             _check(connection, thorough=not clean)
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
-        except apsw.Error as error:
+        except (apsw.Error, StoreError) as error:
             connection.close()
+            if isinstance(error, StoreError):
+                raise
             raise our_error(error, folder) from error
-        except StoreError:
-            connection.close()
-            raise
         return cls(connection, folder)
 
     def close(self) -> None:
@@ -114,26 +114,27 @@ class StoreFile:
 
     def read(self, sql: str, *cells: Cell) -> list[tuple[Any, ...]]:
         """Run one statement that changes nothing; all its rows."""
-        if self._connection is None:
-            raise ClosedError("The store is closed. Open it again.")
+        connection = self._opened()
         with self._our_errors():
-            return self._connection.execute(sql, cells).fetchall()
+            return connection.execute(sql, cells).fetchall()
 
     def write(self, sql: str, *cells: Cell) -> list[tuple[Any, ...]]:
         """Run one statement in the open transaction; the rows that it returns."""
-        if not self._writing and self._connection is not None:
-            raise RuntimeError("writing needs a transaction")
+        if not self._opened().in_transaction:
+            raise RuntimeError("writing needs a transaction, and one that has not failed")
         return self.read(sql, *cells)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """See `Ledger.transaction`."""
+        """See `Ledger.transaction`. The first error inside ends it, also when the body goes on."""
         if self._writing:
             raise RuntimeError("a transaction is open already: one applied group, one transaction")
         self.read("BEGIN IMMEDIATE")
         self._writing = True
         try:
             yield
+            if not self._opened().in_transaction:
+                raise StoreError("A write failed before, so nothing was stored. Try again.")
             self.read("COMMIT")
         except BaseException:
             self._roll_back()
@@ -141,14 +142,19 @@ class StoreFile:
         finally:
             self._writing = False
 
+    def _opened(self) -> apsw.Connection:
+        if self._connection is None:
+            raise ClosedError("The store is closed. Open it again.")
+        return self._connection
+
     def _roll_back(self) -> None:
         """End the transaction unless SQLite did so itself; when even that fails, close."""
         if self._connection is None or not self._connection.in_transaction:
             return
         try:
-            self.read("ROLLBACK")
-        except MeshaidError:
-            logger.exception("rolling back failed, closing")
+            self._connection.execute("ROLLBACK")
+        except apsw.Error as error:
+            logger.error("rolling back failed after %s: closing", type(error).__name__)  # noqa: TRY400
             self._connection.close(True)
             self._connection = None
 
@@ -157,6 +163,7 @@ class StoreFile:
         try:
             yield
         except apsw.Error as error:
+            self._roll_back()
             ours = our_error(error, self._folder)
             logger.warning("%s after %s", type(ours).__name__, type(error).__name__)
             raise ours from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from meshaid.core.document import Document, Edit, Outcome, Written
 from meshaid.core.keys import SigningKey
 
 GENESIS = _automerge.genesis(b"a member's first")
+_COPIES = itertools.count(1)
 LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -74,8 +76,10 @@ class Device:
         return written
 
     def heal(self) -> list[Written]:
-        """Heal if that is needed, and go on under a new nonce."""
+        """Heal if that is needed, and go on under a new nonce where the old one may not."""
         if not self.document.needs_heal(self.key.public):
+            if not self.document.continues(self.actor):
+                self.actor = self.fresh_actor()
             return []
         written = self.document.heal(self.key.public, self.key, self.fresh_actor)
         self.actor = self.fresh_actor()
@@ -94,7 +98,7 @@ class Device:
     def copy(self) -> Device:
         """A copy of this device that does not know that it is one: same key, same nonce."""
         copy = Device(self.number, run_changes=self.run_changes)
-        copy.actor, copy._nonces = self.actor, self._nonces + 1_000 * self.number
+        copy.actor, copy._nonces = self.actor, next(_COPIES) * 1_000
         copy.disk = dict(self.disk)
         copy.restart()
         return copy

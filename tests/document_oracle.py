@@ -204,18 +204,19 @@ def play(seed: int, model: ModuleType) -> tuple[World, list[list[Any]]]:
 
 
 def _feed(chance: random.Random, place: Watched, items: list[tuple[int, list[int]]]) -> None:
-    """Deliver in this order, waiting runs again and again, signatures dropped in between."""
+    """Deliver in this order, waiting runs again after each success, signatures dropped at times."""
     waiting: list[list[int]] = []
     for device, numbers in items:
         if device >= 0:
             place.cut(device, numbers)
-        else:
+            continue
+        verdict = place.feed(numbers)
+        if verdict == "wait":
             waiting.append(numbers)
-        moved = True
-        while moved:
+        while verdict == "ok" and waiting:
             verdicts = [(run, place.feed(run)) for run in waiting]
-            waiting = [run for run, verdict in verdicts if verdict == "wait"]
-            moved = bool(waiting) and len(waiting) < len(verdicts)
+            waiting = [run for run, given in verdicts if given == "wait"]
+            verdict = "ok" if any(given == "ok" for _, given in verdicts) else "wait"
         _shake(chance, place)
     place.view()
 

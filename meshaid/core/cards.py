@@ -12,9 +12,10 @@ class below in their order. On the wire a card is the msgpack array
   no second valid signature makes a second card.
 
 Every body has exactly one encoding: after decoding it is encoded again and must give the same
-bytes. The limits of their fields keep cards without lists below limits.MAX_CARD_BYTES, all others
-have at most limits.MAX_LIST_CARD_BYTES. Since the signer's key stands inside the body, a strict and bounded decoding comes first;
-nothing of it is believed before the signatures hold over the bytes as they came.
+bytes. By the limits of their fields, cards without lists stay below limits.MAX_CARD_BYTES; others
+have at most limits.MAX_LIST_CARD_BYTES. Since the signer's key stands inside the body, a strict and
+bounded decoding comes first; nothing of it is believed before the signatures hold over the bytes
+as they came.
 
 What this file does not know: whether a signer may say such a thing. That is roster.py.
 Source: docs/protocol.md, "Cards".

@@ -20,7 +20,7 @@ Plain payload, msgpack in its shortest form:
     [genesis 32 B, [actor 36 B, or empty for the genesis' actor ...], [run ...]]
     run    = [actor index, base, [change ...], signature 64 B]
     base   = the first change's own previous one (8 or 32 B), empty at seq 1
-    change = [[other dependency 8 or 32 B ...], other actors: one index byte each, columns]
+    change = [[other dependency 8 or 32 B ...], [index of another actor ...], columns]
 
 What this file does not do: compress, verify in the ordinary case, or judge (document.py does).
 Source: docs/protocol.md, "Deltas"; docs/decisions/0003-dependency-prefixes.md.
@@ -151,8 +151,8 @@ def encode_delta(genesis: bytes, runs: Sequence[Run], graph: Graph) -> bytes:
     Args:
       graph: holds every change of the runs and all their predecessors.
     Raises:
-      LocalProtocolError: a change is not of the form that the gate accepts, is not held, or the
-        runs name more than 256 actors.
+      LocalProtocolError: a change is not of the form that the gate accepts, or depends on one
+        that is not held.
     Source: docs/protocol.md, "Deltas".
     """
     actors: dict[bytes, int] = {}
@@ -165,7 +165,7 @@ def encode_delta(genesis: bytes, runs: Sequence[Run], graph: Graph) -> bytes:
 
 
 def _strip(run: Run, graph: Graph, actors: dict[bytes, int]) -> list[object]:
-    index = _index(actors, run.actor)
+    index = actors.setdefault(run.actor, len(actors))
     root = _known(graph, graph.genesis).actor
     first = parse_change(run.changes[0])
     own = [dep for dep in first.deps if _known(graph, dep).actor == run.actor]
@@ -182,17 +182,10 @@ def _strip(run: Run, graph: Graph, actors: dict[bytes, int]) -> list[object]:
             raise ValueError("its header is not of the one accepted form")
         names = [_shorten(graph, dep) for dep in parts.deps if dep != prev]
         others = [b"" if other == root else other for other in parts.other_actors]
-        indices = bytes(_index(actors, other) for other in others)
+        indices = [actors.setdefault(other, len(actors)) for other in others]
         changes.append([names, indices, parts.columns])
         prev = change_hash(raw)
     return [index, base, changes, run.signature]
-
-
-def _index(actors: dict[bytes, int], actor: bytes) -> int:
-    index = actors.setdefault(actor, len(actors))
-    if index > 0xFF:
-        raise ValueError("more than 256 actors in one delta")
-    return index
 
 
 def _known(graph: Graph, full: bytes) -> KnownChange:
@@ -234,8 +227,8 @@ def decode_delta(payload: bytes) -> StrippedDelta:
             raise RemoteProtocolError("a delta is not in its shortest form")
         genesis, actors, runs = _array(tree, 3)
         table = tuple(_bytes(actor, {0, ACTOR_BYTES}) for actor in _array(actors))
-        if len(set(table)) != len(table) or len(table) > 256:
-            raise RemoteProtocolError("a delta names an actor twice, or more than 256")
+        if len(set(table)) != len(table):
+            raise RemoteProtocolError("a delta lists an actor twice")
         stripped = tuple(_read_run(run, table) for run in _array(runs))
     except (ValueError, IndexError, msgpack.exceptions.UnpackException) as error:
         raise RemoteProtocolError("a delta is malformed") from error
@@ -244,8 +237,9 @@ def decode_delta(payload: bytes) -> StrippedDelta:
 
 def _read_run(value: object, actors: tuple[bytes, ...]) -> StrippedRun:
     index, base, changes, signature = _array(value, 4)
-    if type(index) is not int or not 0 <= index < len(actors) or not actors[index]:
-        raise RemoteProtocolError("a run names an actor that is not listed")
+    actor = _listed(index, actors)
+    if not actor:
+        raise RemoteProtocolError("a run of the genesis' actor")
     entries = _array(changes)
     if not 1 <= len(entries) <= limits.MAX_RUN_CHANGES:
         raise RemoteProtocolError(f"a run of {len(entries)} changes")
@@ -253,7 +247,7 @@ def _read_run(value: object, actors: tuple[bytes, ...]) -> StrippedRun:
     if sum(len(change.columns) for change in read) > limits.MAX_RUN_BYTES:
         raise RemoteProtocolError("a run is too long")
     return StrippedRun(
-        actors[index],
+        actor,
         _bytes(base, {0, PREFIX_BYTES, HASH_BYTES}),
         read,
         _bytes(signature, {SIGNATURE_BYTES}),
@@ -265,14 +259,21 @@ def _read_change(value: object, actors: tuple[bytes, ...]) -> StrippedChange:
     names = tuple(_bytes(dep, {PREFIX_BYTES, HASH_BYTES}) for dep in _array(deps))
     if len(names) > limits.MAX_CHANGE_DEPS:
         raise RemoteProtocolError("a change with too many dependencies")
-    if type(others) is not bytes or len(others) > limits.MAX_OTHER_ACTORS:
+    named = tuple(_listed(index, actors) for index in _array(others))
+    if len(named) > limits.MAX_OTHER_ACTORS:
         raise RemoteProtocolError("a change with too many other actors")
     if type(columns) is not bytes:
         raise RemoteProtocolError("columns are bytes")
     ops, end = measure_columns(columns, 0)
     if end != len(columns):
         raise RemoteProtocolError("surplus bytes behind the columns of a change")
-    return StrippedChange(names, tuple(actors[i] for i in others), columns, ops)
+    return StrippedChange(names, named, columns, ops)
+
+
+def _listed(index: object, actors: tuple[bytes, ...]) -> bytes:
+    if type(index) is not int or not 0 <= index < len(actors):
+        raise RemoteProtocolError("a delta names an actor that it does not list")
+    return actors[index]
 
 
 def _array(value: object, length: int | None = None) -> list[object]:

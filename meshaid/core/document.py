@@ -15,7 +15,6 @@ Source: docs/protocol.md, "Acceptance"; DESIGN sections 6 and 7.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -24,6 +23,7 @@ from meshaid import limits
 from meshaid._automerge import Caps, Meta
 from meshaid._automerge import Document as NativeDocument
 from meshaid.core.chunk import ACTOR_BYTES, change_hash, parse_change
+from meshaid.core.clocks import state_hash
 from meshaid.core.delta import Run, signed_bytes
 from meshaid.core.fork import DEVICE_BYTES, Change, Clock, Cuts, History
 from meshaid.core.heal import Edit, LeftOut, again, effect_of
@@ -38,7 +38,6 @@ Standing: TypeAlias = Literal["member", "other", "unknown"]
 Shown: TypeAlias = dict[str, dict[str, Any]]
 """Record id to {"maps": count, "fields": {field: [(value, counter, actor, hash), ...]}}."""
 
-_STATE_DOMAIN: Final = b"meshaid-state-v1\0"
 SIGNATURE_RULE: Final = "SIG"
 """Named beside the gate's rules: the signature does not fit the run."""
 
@@ -191,14 +190,9 @@ class Document:
     def state_hash(self) -> bytes:
         """32 bytes, equal exactly when what counts is; empty when nothing does.
 
-        Source: docs/protocol.md, "Digest".
+        Source: docs/protocol.md, "Document state".
         """
-        if not self.clock():
-            return b""
-        digest = hashlib.sha256(_STATE_DOMAIN)
-        for actor, (length, head) in sorted(self.clock().items()):
-            digest.update(actor + length.to_bytes(4, "big") + head)
-        return digest.digest()
+        return state_hash(self.clock())
 
     def records(self, ids: Sequence[str] | None = None) -> Shown:
         """The records of these ids, or all, of what counts; ids that are not shown are left out."""
@@ -399,6 +393,7 @@ class Document:
         Args:
           fresh_actor: draws a new actor of this device at each call.
         Raises:
+          LocalProtocolError: an actor that has written before was drawn.
           DocumentPoisoned: throw this object away.
         Source: docs/protocol.md, "Healing".
         """
@@ -409,6 +404,8 @@ class Document:
         for branch in left.branches():
             self._native.rebuild(base)
             actor = fresh_actor()
+            if self._history.length(actor):
+                raise LocalProtocolError("a branch is written again by an actor of its own")
             copies: list[Written] = []
             for change in branch:
                 if not left.is_done(change) and (

@@ -69,7 +69,9 @@ def _cell(value: Value, *, amount: bool, time: bool) -> str:
     return json.dumps(dict(value), ensure_ascii=False) if isinstance(value, Mapping) else ""
 
 
-def write_json_lines(records: Iterable[Record], authors: Mapping[str, str]) -> str:
+def write_json_lines(
+    records: Iterable[Record], authors: Mapping[str, str], *, exercise: bool = False
+) -> str:
     """One JSON object a line and record, readable or not, with every field as it is held.
 
     Args:
@@ -86,6 +88,7 @@ def write_json_lines(records: Iterable[Record], authors: Mapping[str, str]) -> s
                 name: [_as_json(value) for value in values]
                 for name, values in record.conflicts.items()
             },
+            **({"exercise": True} if exercise else {}),
         }
         for record in records
     )

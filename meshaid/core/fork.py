@@ -24,7 +24,7 @@ DEVICE_BYTES: Final = 32
 HASH_BYTES: Final = 32
 PREFIX_BYTES: Final = 8
 
-Clock: TypeAlias = dict[bytes, tuple[int, bytes]]
+Clock: TypeAlias = Mapping[bytes, tuple[int, bytes]]
 """Actor (36 bytes) to length (a count) and head (32 bytes) of what counts."""
 Cuts: TypeAlias = Mapping[bytes, tuple[frozenset[bytes], ...]]
 """Removed device (32 bytes) to the hashes that each of its removals lets stay."""
@@ -88,7 +88,7 @@ class History:
         self._held: dict[bytes, int] = {}
         self._cuts: Cuts = {}
         self._counted: set[bytes] = set()
-        self._clock: Clock = {}
+        self._clock: dict[bytes, tuple[int, bytes]] = {}
         self._stale = False
         self._fresh: list[bytes] = []
         self._lost = False
@@ -207,7 +207,7 @@ class History:
         return self._counted
 
     def clock(self) -> Clock:
-        """Per actor the length and head of what counts. The caller does not change it."""
+        """Per actor the length and head of what counts; it goes on changing."""
         self._recount()
         return self._clock
 
@@ -228,7 +228,7 @@ class History:
             return
         stay = {device: self._staying(device, lasts) for device, lasts in self._cuts.items()}
         counted: set[bytes] = set()
-        clock: Clock = {}
+        clock: dict[bytes, tuple[int, bytes]] = {}
         for change_hash, meta in self.changes.items():
             within = stay.get(meta.actor[:DEVICE_BYTES])
             if within is None:

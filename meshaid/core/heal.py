@@ -6,8 +6,8 @@ branches stand side by side, so that none overwrites another and a person sees b
 
 A left-out change is **done** when it stands again: when another actor of the device has a counting
 change with equal edits that the left-out one had not seen. Where a device made equal edits twice,
-one after the other, as many copies are needed as there are steps (`_step`); equal edits that had
-not seen each other, as an original and its copy when both are left out, need one.
+one after the other, as many copies are needed as there are steps; equal edits that had not seen
+each other, as an original and its copy when both are left out, need one.
 Edits are compared by what they leave behind per field, so a copy may take more operations.
 Source: docs/protocol.md, "Healing"; DESIGN section 7.
 """

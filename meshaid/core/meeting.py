@@ -23,7 +23,8 @@ Theory of operation
   are compared again when it is quiet. Steps 2 and 3 are taken again whenever the roster changes.
 
 What this file does not do: it does not decide whom to meet, and it passes nothing on to others. The
-shell does, from the events (mesh.py).
+shell does, from the events (node.py). It is longer than other files because the course of a meeting
+is one thing; what could stand alone does (card_exchange.py, document_exchange.py, reconcile.py).
 Source: docs/protocol.md, "Session"; DESIGN sections 9 and 10.
 """
 
@@ -39,8 +40,8 @@ from meshaid import limits
 from meshaid.core import messages
 from meshaid.core.answers import PUSHED, Answers
 from meshaid.core.card_exchange import CardExchange
-from meshaid.core.delta import decode_delta
-from meshaid.core.knowledge import Knowledge, Proven, Receipt, Removed
+from meshaid.core.document_exchange import DocumentExchange
+from meshaid.core.knowledge import Knowledge, Proven, Removed
 from meshaid.core.meeting_events import (
     CardsChanged,
     DocumentChanged,
@@ -53,18 +54,10 @@ from meshaid.core.meeting_events import (
     RunRefused,
     Side,
 )
-from meshaid.core.messages import ByeReason, Digest, Hello, Message
+from meshaid.core.messages import ByeReason, Digest, Hello, Items, Message
 from meshaid.core.noise import Role
-from meshaid.core.reconcile import (
-    Allowance,
-    Comparison,
-    Pass,
-    Progress,
-    Shown,
-    Verdict,
-    table_of,
-)
-from meshaid.core.session import HandshakeDone, MessageReceived, Session, SessionEnded, State
+from meshaid.core.reconcile import Allowance, Comparison, Progress, Verdict
+from meshaid.core.session import HandshakeDone, MessageReceived, Session, State
 from meshaid.core.shapes import NAME_BYTES, Clock
 from meshaid.errors import DocumentPoisoned, RemoteProtocolError
 
@@ -129,10 +122,9 @@ class Meeting:
         self._we_said_not_known = self._they_said_not_known = False
         self._give_up_at = math.inf
         # 4. pass
-        self._pass: Pass | None = None
-        self._next_request = 1
+        self._answers = Answers(knowledge, self._cards)
         self._tables = Allowance(limits.PASSES_AT_ONCE, limits.PASS_SECONDS, now)
-        self._shown = Shown()
+        self._documents = DocumentExchange(knowledge, self._answers, self._tables)
         # 5. compare
         self._must_ask = False
         self._ask_at = self._recheck_at = math.inf
@@ -140,10 +132,6 @@ class Meeting:
         self._out_of_sync = False
         self.in_sync = False
         """Digests were equal when they were last compared, and nothing has changed here since."""
-        # live
-        self._answers = Answers(knowledge, self._cards)
-        self._useless = 0
-        self._actor_noted = False
         self._turns, self._heard_something = 0, False
 
     def __repr__(self) -> str:
@@ -198,7 +186,12 @@ class Meeting:
           StoreError: what the peer asked for could not be read.
         """
         while not self.closed and self._session.queued < limits.QUEUE_BYTES:
-            message = self._answers.next()
+            try:
+                message = self._answers.next()
+            except DocumentPoisoned:
+                # Not the peer's fault: the document is rebuilt, and the peer may come again.
+                self.close(ByeReason.BUSY, self._now)
+                break
             if message is None:
                 break
             self._say(message)
@@ -222,10 +215,10 @@ class Meeting:
         if self._waiting:
             due.append(self._progress_at + limits.ANSWER_SECONDS)
         if self._may_compare:
-            if self._pass is None and not self._comparison.asking:
-                due += [self._ask_at, self._recheck_at]
-            elif self._pass is not None and not self._pass.shown:
+            if self._documents.table_due:
                 due.append(self._tables.ready_at(self._now))
+            elif not (self._documents.in_pass or self._comparison.asking):
+                due += [self._ask_at, self._recheck_at]
         return min(due)
 
     def tick(self, now: float) -> None:
@@ -253,7 +246,8 @@ class Meeting:
         self._judge_due = True
         if self._greeted and not self.closed:
             self._say_all(self._cards.list_news())
-            self._stir()
+            if self._comparison.changed:
+                self._stir()
         self._settle()
 
     def close(self, reason: ByeReason, now: float) -> None:
@@ -277,8 +271,8 @@ class Meeting:
         """Whether the peer owes us anything but keep-alives."""
         if self.closed or not self._greeted:
             return False
-        answering = self._pass is not None and self._pass.shown and not self._pass.finished
-        return not self._cards.settled or answering or (self._comparison.asking and self._open)
+        asking = self._comparison.asking and self._open
+        return asking or self._documents.waiting or not self._cards.settled
 
     def _settle(self) -> None:
         """Take what came in, then do what is due."""
@@ -291,15 +285,14 @@ class Meeting:
 
     def _take_events(self) -> None:
         while (event := self._session.next_event()) is not None:
-            match event:
-                case HandshakeDone():
-                    self._greet(event)
-                case MessageReceived(message):
-                    self._progress_at = self._now
-                    self._guard(partial(self._hear, message))
-                case SessionEnded(ending, by_peer, error):
-                    self.in_sync = False
-                    self._events.append(Ended(ending, by_peer, error))
+            if isinstance(event, HandshakeDone):
+                self._greet(event)
+            elif isinstance(event, MessageReceived):
+                self._progress_at = self._now
+                self._guard(partial(self._hear, event.message))
+            else:
+                self.in_sync = False
+                self._events.append(Ended(event.ending, event.by_peer, event.error))
 
     def _guard(self, step: Callable[[], None]) -> None:
         """What a peer's message breaks ends this meeting, and nothing else."""
@@ -334,12 +327,11 @@ class Meeting:
         if self.closed or not self._greeted:
             return
         self._say_all(self._cards.requests())
-        if self._cards.settled:
-            if self._judge_due:
-                self._judge()
-            if self._may_compare:
-                self._advance_pass()
-                self._advance_comparison()
+        if self._judge_due:
+            self._judge()
+        if self._may_compare:
+            self._advance_pass()
+            self._advance_comparison()
         if self._open:
             self._give_up_at = math.inf
         else:
@@ -352,15 +344,18 @@ class Meeting:
         return self._peer is not None and self._cards.settled and not self.closed
 
     def _judge(self) -> None:
-        self._judge_due = False
         standing = self._knowledge.standing(self._remote_static, self._peer_hello.card)
+        told = self._session.ours in _OPEN
+        if not self._cards.settled and not (told and isinstance(standing, Removed)):
+            return  # a card that is on its way may decide
+        self._judge_due = False
         if isinstance(standing, Proven) and not self._retired_key:
             if self._peer is None:
                 self._peer = standing
                 self._events.append(PeerProven(standing.device, standing.member))
             return
         self._removed = isinstance(standing, Removed)
-        if self._session.ours in _OPEN:
+        if told:
             # It was told that it is proven, and is not any more: nothing may follow.
             self._session.close(ByeReason.REMOVED, self._now)
         elif not self._we_said_not_known:
@@ -382,23 +377,14 @@ class Meeting:
             self._session.close(reason, self._now)
 
     def _advance_pass(self) -> None:
-        current = self._pass
-        if current is None:
-            return
-        if not current.shown and self._tables.take(self._now):
-            table = table_of(self._knowledge.items())
-            self._comparison.void()
-            self._shown.show(table)
-            current.show(table)
-            self._say(messages.Items(tuple(table)))
-        self._say_all(current.requests())
-        if current.finished:
-            self._next_request = current.next_request
-            self._pass = None
-            self._must_ask = True
+        for message in self._documents.due(self._now):
+            if isinstance(message, Items):
+                self._comparison.void()
+            self._say(message)
+        self._must_ask |= self._documents.finish()
 
     def _advance_comparison(self) -> None:
-        if self._pass is not None:
+        if self._documents.in_pass:
             return
         if self._comparison.owes or self._must_ask or self._ask_is_due():
             self._must_ask = False
@@ -441,15 +427,15 @@ class Meeting:
             if self._once:
                 self._session.close(ByeReason.DONE, self._now)
         elif verdict is Verdict.DOCUMENTS:
-            self._pass = Pass(self._knowledge, self._next_request)
+            self._documents.begin()
             self._advance_pass()
         elif self._tables.take(self._now):
             self._say_all(self._cards.list_all())
             self._ask_at = self._now + limits.SETTLE_SECONDS
 
     def _stir(self) -> None:
-        """Something may have changed here: compare again when it is quiet."""
-        if self._greeted and not self.closed and self._comparison.changed:
+        """Something changed here: compare again when it is quiet."""
+        if self._greeted and not self.closed:
             self.in_sync = self._out_of_sync = False
             self._ask_at = self._now + limits.SETTLE_SECONDS
 
@@ -474,26 +460,23 @@ class Meeting:
                 self._hear_of_documents(message)
 
     def _hear_of_documents(self, message: Message) -> None:
+        """All but REFUSED are for the exchange; BYE, PING and PONG stay with the session."""
         match message:
-            case messages.Items():
-                self._hear_items(message)
-            case messages.Want():
-                self._hear_want(message)
-            case messages.Delta():
-                self._hear_delta(message)
-            case messages.Done(request):
-                self._open_pass().done(request)
-            case messages.DocumentState(name):
-                if not self._answers.was_pushed(name):
-                    raise RemoteProtocolError("the peer acknowledges what it was not sent: drop it")
             case messages.Refused(name, rule, run):
                 self._events.append(RunRefused("them", name, rule, run))
-
-    def _hear_items(self, items: messages.Items) -> None:
-        if self._pass is None:
-            self._pass = Pass(self._knowledge, self._next_request)
-        self._comparison.void()
-        self._pass.see(items.table)
+            case messages.Delta():
+                self._hear_delta(message)
+            case Items():
+                self._comparison.void()
+                self._documents.hear_items(message)
+            case messages.Want():
+                self._documents.hear_want(message)
+            case messages.Done(request):
+                self._documents.hear_done(request)
+            case messages.DocumentState():
+                self._documents.hear_state(message)
+            case _:  # pragma: no cover - the session lets nothing else pass
+                raise AssertionError(type(message).__name__)
 
     def _hear_hello(self, theirs: Hello) -> None:
         ours = self._our_hello
@@ -524,63 +507,18 @@ class Meeting:
             if not self.closed:
                 self._say_all(self._cards.list_news())
 
-    def _hear_want(self, want: messages.Want) -> None:
-        self._shown.admit(want)
-        for wanted in want.documents:
-            self._look_for_own_actor(wanted.genesis, wanted.clock)
-        self._answers.request(want)
-
-    def _look_for_own_actor(self, genesis: bytes, theirs: Clock) -> None:
-        """A peer that has more of our own chain than we have met us before a restore.
-
-        Acted upon once a meeting: one new actor serves all documents, and a liar gets no second.
-        """
-        actor = self._knowledge.actor
-        if self._actor_noted or actor not in theirs:
-            return
-        length, head = theirs[actor]
-        our_length, our_head = self._knowledge.document_clock(genesis).get(actor, (0, b""))
-        if length > our_length or (length == our_length and head != our_head):
-            self._actor_noted = self._knowledge.note_peer_clock(genesis, theirs)
-
-    def _open_pass(self) -> Pass:
-        if self._pass is None:
-            raise RemoteProtocolError("the peer answered a request that nobody made: drop it")
-        return self._pass
-
-    def _hear_delta(self, message: messages.Delta) -> None:
-        deltas = [decode_delta(payload) for payload in message.payloads]
-        pushed = message.request == PUSHED
-        if not pushed:
-            self._open_pass().check(message.request, {delta.genesis for delta in deltas})
-        receipts = self._knowledge.receive(deltas)
-        self._tell_changes(receipts)
-        self._count_useless(message, receipts)
-        self._refuse(receipts)
-        if pushed and not self.closed:
-            for receipt in receipts:
-                if self._knowledge.genesis_named(receipt.genesis[:NAME_BYTES]) == receipt.genesis:
-                    self._answers.acknowledge(receipt.genesis)
-            self._stir()
-
-    def _tell_changes(self, receipts: Iterable[Receipt]) -> None:
+    def _hear_delta(self, delta: messages.Delta) -> None:
+        receipts = self._documents.hear_delta(delta)
         for receipt in receipts:
             if receipt.accepted:
                 self._events.append(DocumentChanged(receipt.genesis, receipt.before))
-
-    def _refuse(self, receipts: Iterable[Receipt]) -> None:
-        """An honest device stops a bad run: whoever passes one on is not met any longer."""
         refused = [(r.genesis[:NAME_BYTES], rule, run) for r in receipts for rule, run in r.refused]
         for name, rule, run in refused:
             self._events.append(RunRefused("us", name, rule, run))
-        if refused and not self.closed:
+        if refused:
             self._say(messages.Refused(*refused[0]))
             raise RemoteProtocolError("the peer passed on a run that breaks a rule: it is dropped")
-
-    def _count_useless(self, message: messages.Delta, receipts: Iterable[Receipt]) -> None:
-        if any(receipt.accepted for receipt in receipts):
-            self._useless = 0
-            return
-        self._useless += max(limits.USELESS_LEAST, sum(map(len, message.payloads)))
-        if self._useless > limits.USELESS_BYTES:
+        if self._documents.useless:
             self._session.close(ByeReason.DUPLICATE, self._now)
+        elif delta.request == PUSHED and any(receipt.accepted for receipt in receipts):
+            self._stir()

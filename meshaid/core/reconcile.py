@@ -13,17 +13,19 @@ Theory of operation: layers, and the first that answers is the last one used
       subtraction and one addition. Sums of that kind could be shaped by an insider who knows the
       key; therefore the key comes from the handshake and serves one session.
   L1  *What changed since the last meeting*. Reserved: message MARKER.
-  L2  *The full table*: name and state of every document, 24 bytes each, from both sides. Each then
-      asks for the documents that differ, with its own clocks, and gets the runs that it lacks.
+  L2  *The full table*: name and state of every document, 24 bytes each. Who has the peer's table
+      already answers with the rows that differ; two full tables may cross. Each then asks for the
+      documents that differ, with its own clocks, and gets the runs that it lacks.
       The rateless IBLT that shortens the table on slow links is reserved: message SYMBOLS.
 
-  A *pass* is one exchange of tables with all that follows. After it digests are compared again.
-  Further passes follow only while something moves: `Progress` remembers the pair of digests of the
-  last fruitless look, and the same pair is not looked at twice. Thus every exchange ends: in sync,
-  or out of sync and left alone until something changes or RECHECK_SECONDS are over.
+  A *pass* is one exchange of tables with all that follows. After it digests are compared again,
+  and another pass follows only while something moves: `Progress` remembers the pair of digests of
+  the last fruitless look, and leaves that pair alone, for RECHECK_SECONDS and then ever longer.
+  Thus every exchange ends: in sync, or out of sync until something changes. A peer that makes
+  something move all the time is held to the pace of `Allowance`.
 
 What this file does not do: it sends nothing and keeps no time (meeting.py), and knows no runs
-(answers.py, delta.py).
+(answers.py, document_exchange.py).
 """
 
 from __future__ import annotations
@@ -251,10 +253,14 @@ class Pass:
         both = self._ours is not None and self._theirs is not None
         return both and not self._wanted and not self._open
 
-    def show(self, table: Table) -> None:
-        """Our table goes out."""
+    def show(self, table: Table) -> Table:
+        """Our table goes out. What of it to send: only what differs, if the peer's is here."""
         self._ours = table
         self._plan()
+        if self._theirs is None:
+            return table
+        theirs = dict(self._theirs)
+        return tuple(row for row in table if theirs.get(row[0]) != row[1])
 
     def see(self, table: Table) -> None:
         """The peer's table. RemoteProtocolError for a second one in this pass."""

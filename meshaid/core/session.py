@@ -38,6 +38,7 @@ What the table does not cover
   - Whether the static key belongs to a device of the community: the peer is nobody until meeting.py
     has found its card.
 
+It is longer than other files because table, rules and machine are read together.
 Source: docs/protocol.md, "Session".
 """
 
@@ -174,8 +175,8 @@ def table_text() -> str:
         if state is State.HANDSHAKE:
             targets[State.HELLO] = ["(the handshake is done)"]
         for target, names in targets.items():
-            arrow = "stays     " if target is state else f"-> {target.name:<10}"
-            lines.append(f"    {arrow:<13} {', '.join(names)}")
+            arrow = "stays" if target is state else f"-> {target.name}"
+            lines.append(f"    {arrow:<12}  {', '.join(names)}")
     return "\n".join(lines) + "\n"
 
 
@@ -445,6 +446,8 @@ class Session:
     def send_failed(self) -> None:
         """Sending broke: an unknown part of it went out, so nothing can follow. CLOSED."""
         self._out.clear()
+        if self.closed:
+            return
         text = "the connection broke while sending: what was not acknowledged is sent again"
         self._end(Ending.CUT, error=BrokenError(text))
 
@@ -473,8 +476,7 @@ class Session:
     def _end(
         self, ending: Ending, *, by_peer: bool = False, error: MeshaidError | None = None
     ) -> None:
-        if not any(isinstance(event, SessionEnded) for event in self._events):
-            self._events.append(SessionEnded(ending, by_peer, error))
+        self._events.append(SessionEnded(ending, by_peer, error))
         self.ours = self.theirs = State.CLOSED
 
     # ---- time

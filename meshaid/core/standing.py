@@ -188,15 +188,12 @@ class Standing:
         return ways is None or any(not self._regime.cuts(opened) for opened, _ in ways)
 
     def stands_as_steward(self, grant: MemberGrant) -> bool:
-        """The same for ways that reach a member card through an invite of role "steward"."""
+        """Whether a way to a steward's invite card of its key is not cut for this card."""
         joint = self._graph.joints.get(("steward invite", grant.card.invite_key, b""))
         if joint is None:
             return False
-        place = self._graph.number[grant]
-        ways = self._ways.get(joint, [CLEAR])
-        if joint in self._home and self._home[joint] == self._home.get(place):
-            ways = [way for way in ways if not way[1] & self._bit[place]]
         named = self._removals.named.get(grant.label, 0)
+        ways = self._ways.get(joint, [CLEAR])
         return any(not self._regime.cuts(opened & ~named) for opened, _ in ways)
 
     # ---- where removals open

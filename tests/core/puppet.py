@@ -23,7 +23,9 @@ from tests.core.meeting_world import Device
 class Puppet:
     """Speaks with the keys of one device to the meeting of another. It dials."""
 
-    def __init__(self, device: Device, honest: Device, *, psk: bytes | None = None) -> None:
+    def __init__(
+        self, device: Device, honest: Device, *, psk: bytes | None = None, once: bool = False
+    ) -> None:
         self.knowledge = device.knowledge
         channel = self.knowledge.channel()
         self.now = 0.0
@@ -36,7 +38,11 @@ class Puppet:
             now=0.0,
         )
         self.meeting = Meeting(
-            honest.knowledge, role="listener", ephemeral=fresh_ephemeral(), now=0.0
+            honest.knowledge,
+            role="listener",
+            ephemeral=fresh_ephemeral(),
+            now=0.0,
+            once=once,
         )
         self.heard: list[Message] = []
         self.events: list[MeetingEvent] = []

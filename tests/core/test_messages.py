@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import tracemalloc
 import zlib
 from dataclasses import replace
@@ -247,8 +248,6 @@ def test_malformed_is_our_own_fault(message: Message) -> None:
 
 
 def test_too_long_is_our_own_fault() -> None:
-    import random
-
     noise = random.Random(1).randbytes(limits.INFLATE_LIMIT - 100)
     with pytest.raises(LocalProtocolError, match="split"):
         encode(Delta(0, (noise,)))

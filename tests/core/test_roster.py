@@ -253,6 +253,28 @@ def test_two_steward_cards_under_one_key_are_two_ways() -> None:
         assert (member_id("m") in roster.members) == expected
 
 
+def test_a_link_under_the_same_key_takes_no_kinds_away() -> None:
+    """g falls, m is named as staying; the one card under m's invite key that stands is f's link."""
+    world = World.of([*lines("f", "g", "h"), ["invite", "g1", "member", "m"], *person(9, "m")])
+    shared = key("invite g1 member m")
+    link = cards.make_invite(
+        signer_key("f1"),
+        shared,
+        community=COMMUNITY,
+        role="device",
+        kinds=[],
+        uses=1,
+        expires=0,
+        created=0,
+    )
+    by_role = [removal(s, "role", member_id("g"), [member_id("m")]) for s in ("f1", "h1")]
+    roster = world.roster([*world.cards, link, *by_role])
+    assert roster.members[member_id("m")].kind == "household"
+    view = roster.invite(shared.public)
+    assert view is not None
+    assert (view.role, view.standing) == ("member", True)
+
+
 def test_kinds_come_from_the_invites_that_stand() -> None:
     held, _ = two_handed("member")
     assert Roster(COMMUNITY, held).members[member_id("m")].kind == "hub"
@@ -572,6 +594,19 @@ def test_of_an_issuer_the_smallest_hashes_count_and_the_root_names_exceptions() 
     }
 
 
+def test_devices_that_the_root_names_come_before_the_cap() -> None:
+    caps = RosterCaps(cards_per_issuer=2)
+    made = [device_card("f", f"f{n}", None) for n in range(2, 7)]
+    base = World.of(lines("f")[:2]).cards
+    lost = max(made, key=lambda card: card.hash).card
+    assert isinstance(lost, cards.Device)
+    assert lost.device_key not in Roster(COMMUNITY, [*base, *made], caps=caps).devices
+    naming = removal("root", "device", (member_id("f"), device_id("f9")), [lost.device_key])
+    named = Roster(COMMUNITY, [*base, *made, naming], caps=caps)
+    assert lost.device_key in named.devices
+    assert len(named.ever_devices(member_id("f"))) == 2
+
+
 def test_of_one_signers_removals_the_smallest_hashes_count() -> None:
     caps = RosterCaps(cards_per_issuer=4)
     world = World.of(lines("f"))
@@ -808,6 +843,18 @@ def test_a_tangle_without_removals_is_not_walked(monkeypatch: pytest.MonkeyPatch
     roster, counted = count_steps(monkeypatch, tangle(12))
     assert counted == 0
     assert len(roster.stewards) == 14
+
+
+def test_one_removal_in_a_tangle_is_walked_in_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ways with nothing open need no memory of where they went, so they do not multiply."""
+    steps = tangle(12)
+    roster, counted = count_steps(monkeypatch, [*steps, ["removal", "root", "invite", 6, []]])
+    assert roster.stewards == {member_id("f"), member_id("g")}
+    inner = next(n for n, step in enumerate(steps) if n > 20 and step[0] == "invite")
+    roster, counted = count_steps(monkeypatch, [*steps, ["removal", "root", "invite", inner, []]])
+    assert len(roster.stewards) == 14
+    grants = len(steps)
+    assert counted < 3 * 6 * grants
 
 
 def test_a_tangle_with_removals_costs_bounded_steps(monkeypatch: pytest.MonkeyPatch) -> None:

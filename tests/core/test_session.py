@@ -214,7 +214,7 @@ def test_text_of_the_table() -> None:
     for state in State:
         assert f"\n{state.name}\n" in f"\n{text}"
     assert PROVING_HELLO in text
-    assert "stays      CARD_LIST, CARD_WANT, CARDS, NOT_KNOWN, PING, PONG" in text
+    assert "    stays         CARD_LIST, CARD_WANT, CARDS, NOT_KNOWN, PING, PONG" in text
 
 
 # ---- handshake
@@ -370,6 +370,28 @@ def test_send_failed(sides: tuple[Session, Session]) -> None:
     assert isinstance(ended, SessionEnded)
     assert ended.ending is Ending.CUT
     assert isinstance(ended.error, BrokenError)
+
+
+def test_send_failed_after_the_end(sides: tuple[Session, Session]) -> None:
+    speaker, _ = sides
+    speaker.close(ByeReason.DONE, 0.0)
+    assert len(drain(speaker)) == 1
+    speaker.send_failed()
+    assert drain(speaker) == []
+    assert speaker.data_to_send() == b""
+
+
+def test_damaged_frame_gets_no_bye(sides: tuple[Session, Session]) -> None:
+    speaker, other = sides
+    speaker.send(HELLO, 0.0)
+    data = bytearray(speaker.data_to_send())
+    data[-1] ^= 1
+    other.receive_data(bytes(data), 0.0)
+    (ended,) = drain(other)
+    assert isinstance(ended, SessionEnded)
+    assert ended.ending is Ending.PROTOCOL
+    assert isinstance(ended.error, RemoteProtocolError)
+    assert other.data_to_send() == b""
 
 
 def test_caller_may_end_it(sides: tuple[Session, Session]) -> None:

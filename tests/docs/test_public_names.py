@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.resources
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import meshaid
 
 PUBLIC = {
+    "BoardFace",
+    "Node",
+    "Row",
+    "Watcher",
+    "decode_invite",
+    "found_home",
+    "join_home",
     "open_node",
 }
 
@@ -60,3 +69,11 @@ def test_what_the_wheel_holds() -> None:
     assert files.joinpath("data/units.csv").is_file()
     licences = importlib.metadata.metadata("meshaid").get_all("License-File") or []
     assert {"LICENSE", "NOTICE"} <= set(licences)
+
+
+def test_public_names_are_in_the_manual() -> None:
+    """docs/reference/api.md describes each public name."""
+    page = Path(__file__).resolve().parents[2] / "docs/reference/api.md"
+    text = page.read_text(encoding="utf-8")
+    described = re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE)
+    assert set(described) >= PUBLIC

@@ -15,6 +15,7 @@ from tests.shell.store_parts import connection
 
 CUTS = 120
 COMMITS = 60
+CHECKPOINT_PAGES = 60  # several commits fit in before the log moves into the file
 MEMBER = b"m" * 32
 
 
@@ -39,7 +40,7 @@ def record_commits(
     folder: Path, key: bytes, monkeypatch: pytest.MonkeyPatch, **pragmas: str
 ) -> tuple[RecordedDisk, list[list[object]]]:
     """Write, close, go on writing; what the disk was asked, and the contents after each commit."""
-    monkeypatch.setitem(store_file.SETTINGS, "wal_autocheckpoint", 12)
+    monkeypatch.setitem(store_file.SETTINGS, "wal_autocheckpoint", CHECKPOINT_PAGES)
     for name, value in pragmas.items():
         monkeypatch.setitem(store_file.SETTINGS, name, value)
     Store.create(folder, key).close()

@@ -297,8 +297,8 @@ def test_kill_9_loses_what_was_not_committed_and_nothing_else(folder: Path, key:
                 context.__enter__()
                 store.put_setting("uncommitted", b"x")
                 # More than the page cache holds, so that pages reach the log before the end.
-                for m in range(3000):
-                    store.put_setting(f"uncommitted {m}", bytes(2000))
+                for m in range(12):
+                    store.put_setting(f"uncommitted {m}", bytes(2_000_000))
                 print("inside", flush=True)
                 sys.stdin.read()
     """

@@ -141,6 +141,21 @@ class TestWhatDoesNotOpen:
         with Store.open(folder, key) as store, damaged:
             everything(store)
 
+    def test_damage_is_noticed_at_once_after_an_unclean_end(self, folder: Path, key: bytes) -> None:
+        program = """
+            store = Store.open(folder, key)
+            with store.transaction():
+                store.put_setting("only in the log", b"value")
+            print("done", flush=True)
+            sys.stdin.read()
+        """
+        with Child(folder, key, program) as child:
+            assert child.line() == "done"
+        content = bytearray((folder / home.STORE).read_bytes())
+        content[-2000] ^= 1
+        spoil(folder, bytes(content))
+        self.refuses(folder, key, "damaged")
+
     def test_a_log_left_behind_is_not_harmed_by_a_wrong_key(self, folder: Path, key: bytes) -> None:
         program = """
             store = Store.open(folder, key)
@@ -208,6 +223,26 @@ def test_a_full_disk_refuses_the_whole_write_and_costs_the_ballast(
     connection(store).pragma("max_page_count", pages + 500)
     grow(store, 200_000)
     assert store.setting("large 0") == bytes(10_000)
+
+
+def test_a_body_that_goes_on_after_a_failed_write_stores_nothing(store: Store) -> None:
+    def swallow(*, then: Callable[[], object]) -> None:
+        with store.transaction():
+            store.put_setting("before", b"1")
+            with pytest.raises(StoreFull):
+                store.put_setting("large", bytes(1_000_000))
+            then()
+
+    fill(store)
+    before = everything(store)
+    connection(store).pragma("max_page_count", connection(store).pragma("page_count") + 5)
+    with pytest.raises(StoreError, match="nothing was stored"):
+        swallow(then=store.cards)
+    with pytest.raises(RuntimeError, match="one that has not failed"):
+        swallow(then=lambda: store.put_setting("after", b"2"))
+    assert everything(store) == before
+    assert store.setting("before") is None
+    assert store.setting("after") is None
 
 
 @pytest.fixture
@@ -321,6 +356,32 @@ def test_a_commit_that_fails_stores_nothing(store: Store) -> None:
     with store.transaction():
         store.put_setting("identity", b"later")
     assert store.setting("identity") == b"later"
+
+
+def test_a_store_that_cannot_even_roll_back_is_closed(
+    store: Store, folder: Path, key: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        """A connection whose disk has gone."""
+
+        in_transaction = True
+
+        def execute(self, *_: object) -> None:
+            raise apsw.IOError("disk I/O error")
+
+        def close(self, force: bool) -> None:
+            assert force
+            real.close()
+
+    real = connection(store)
+    fill(store)
+    with pytest.raises(StoreError, match="Check it, then start"):
+        write_and(store, lambda: setattr(store._file, "_connection", Broken()))
+    assert "rolling back failed after IOError" in caplog.text
+    with pytest.raises(ClosedError):
+        store.cards()
+    with Store.open(folder, key) as again:
+        assert again.setting("name") is None
 
 
 def write_and(store: Store, end: Callable[[], None]) -> None:

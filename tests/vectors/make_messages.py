@@ -125,6 +125,7 @@ def refused() -> Iterator[tuple[str, bytes]]:
     yield "a stream cut short", packed(4, len(plain), zlib.compress(plain, 0)[:-1])
     yield "bytes behind a stream", packed(4, len(plain), zlib.compress(plain, 0) + b"\x00")
     yield "no stream", packed(4, len(plain), plain)
+    yield "text for a stream", packed(4, len(plain), "x")
     yield "a bomb", packed(4, 2**20, zlib.compress(bytes(2**24), 9))
     for what, body in (
         ("an empty delta", packed(b"")),

@@ -1,0 +1,1 @@
+"""The command line: `meshaid`. Only this package knows click, rich and segno."""

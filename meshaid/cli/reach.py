@@ -1,0 +1,87 @@
+"""How a command reaches its home: through the running node, or by opening the home itself.
+
+Both ways give the same result. Nobody knows beforehand whether a node runs, so whoever loses the
+race for the store's lock (Store.open waits for it) asks once more, then says that it is busy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from meshaid import control, limits
+from meshaid.cli.options import Settings
+from meshaid.commands import execute
+from meshaid.desk import Desk
+from meshaid.errors import BusyError, NotReachable
+from meshaid.opening import OpenHome, open_home
+
+Result = dict[str, Any]
+Alone = Callable[[OpenHome], Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a verb gave, and what stands above every screen (empty where JSON was asked for)."""
+
+    result: Result
+    heading: Mapping[str, Any]
+
+
+def perform(
+    settings: Settings,
+    verb: str,
+    arguments: Mapping[str, Any],
+    *,
+    alone: Alone | None = None,
+    seconds: float = limits.CONTROL_SECONDS,
+) -> Answer:
+    """Carry out one verb on the home of this call.
+
+    Args:
+      alone: what to do on an open home when no node runs; the verb itself by default.
+      seconds: how long the node may take to answer.
+    Raises:
+      MeshaidError: what the verb raises, on either way; BusyError when the home stays locked.
+    """
+    try:
+        return _ask(settings, verb, arguments, seconds)
+    except control.NoNode:
+        pass
+    try:
+        return _open_and_do(settings, verb, arguments, alone)
+    except BusyError as busy:
+        try:
+            return _ask(settings, verb, arguments, seconds)
+        except control.NoNode:
+            raise busy from None
+
+
+def ask_node(settings: Settings, verb: str) -> Answer:
+    """Carry out a verb that only a running node has. Raises NotReachable when none runs."""
+    try:
+        return _ask(settings, verb, {}, limits.CONTROL_SECONDS)
+    except control.NoNode:
+        raise NotReachable(
+            "no node runs on this home, so it is on no network; start one with `meshaid run`"
+        ) from None
+
+
+def _ask(settings: Settings, verb: str, arguments: Mapping[str, Any], seconds: float) -> Answer:
+    def ask(verb: str, arguments: Mapping[str, Any]) -> Result:
+        return control.ask(settings.folder(), verb, arguments, settings.now, timeout=seconds)
+
+    result = ask(verb, arguments)
+    return Answer(result, {} if settings.json else ask("heading", {}))
+
+
+def _open_and_do(
+    settings: Settings, verb: str, arguments: Mapping[str, Any], alone: Alone | None
+) -> Answer:
+    with open_home(settings.folder(), settings.passphrase()) as home:
+        desk = Desk(home.replica, random=os.urandom)
+        now = settings.moment()
+        result = alone(home) if alone else execute(desk, verb, arguments, now)
+        return Answer(result, {} if settings.json else execute(desk, "heading", {}, now))
