@@ -129,7 +129,7 @@ def listening(
             listener.bind(("127.0.0.1", 0))
             token = secrets.token_hex(_TOKEN_BYTES)
             descriptor = os.open(folder / PORT, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(descriptor, "w") as file:
+            with os.fdopen(descriptor, "w") as file:
                 file.write(f"{listener.getsockname()[1]} {token}")
         listener.listen()
         try:

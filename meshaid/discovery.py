@@ -127,7 +127,7 @@ class _Service:
             port=port,
             properties=text,
             parsed_addresses=list(addresses),
-            host_ttl=120,
+            host_ttl=_TTL_SECONDS,
             other_ttl=_TTL_SECONDS,
         )
         self._zeroconf.register_service(info, cooperating_responders=True)

@@ -61,7 +61,10 @@ class Met:
 
 
 async def dial(address: str) -> trio.SocketStream:
-    """Connect to HOST:PORT. Raises InvalidInput for no address, NotReachable when nobody answers."""
+    """Connect to HOST:PORT.
+
+    Raises InvalidInput for what is no address, NotReachable when nobody answers.
+    """
     host, port = parse_address(address)
     try:
         with trio.fail_after(limits.DIAL_SECONDS):

@@ -1,7 +1,7 @@
 """A node on its networks: it listens, dials whom `mesh.Links` names, and holds the connections.
 
-What to do is decided elsewhere: whom to dial and which of two links stays in mesh.py, what to say in
-core/meeting.py. Here are the sockets, and the bounds on what strangers can open.
+What to do is decided elsewhere: whom to dial and which of two links stays in mesh.py, what to say
+in core/meeting.py. Here are the sockets, and the bounds on what strangers can open.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Network:
         await self._online.wait()
 
     def peers(self) -> list[dict[str, Any]]:
-        """Connected devices, then those met before and the addresses that are tried. Store thread."""
+        """Connected devices, then those that were met before. Store thread."""
         ledger = self._replica.ledger
         met = {row.device: row.in_sync_at for row in ledger.meetings()}
         remembered = {row.device: row.address for row in ledger.addresses() if row.device}

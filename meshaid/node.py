@@ -124,6 +124,9 @@ class Node:
         """Tell every meeting what is new, and gather what the world should hear. Store thread."""
         events: list[NodeEvent] = []
         changes = self._replica.take_changes()
+        if any(change.genesis == self._replica.own_genesis for change in changes):
+            self._replica.heal()
+            changes += self._replica.take_changes()
         new_roster = self._replica.roster is not self._roster
         if new_roster:
             self._roster = self._replica.roster

@@ -13,13 +13,15 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 MAGIC = b"\x85\x6f\x4a\x83"
 MAKE_MAP, PUT, MAKE_LIST, DELETE, MAKE_TEXT, INCREMENT, MAKE_TABLE, MARK = range(8)
 OBJECT_ACTOR, OBJECT_COUNTER, KEY_ACTOR, KEY_COUNTER, KEY, INSERT = 1, 2, 17, 19, 21, 52
 ACTION, VALUE_META, VALUE, PRED_COUNT, PRED_ACTOR, PRED_COUNTER = 66, 86, 87, 112, 113, 115
 
+T = TypeVar("T")
 OpId = tuple[int, bytes]
 """(counter, actor)."""
 
@@ -62,7 +64,7 @@ class Change:
     kind: int = 1
     others: tuple[bytes, ...] | None = None
     """The list of other actors, when not what the operations need."""
-    columns: tuple[tuple[int, bytes], ...] | None = field(default=None)
+    columns: tuple[tuple[int, bytes], ...] | None = None
     """The columns, when not what the operations give."""
 
     def op_id(self, index: int) -> OpId:
@@ -149,7 +151,7 @@ class _Reader:
 # ---- columns
 
 
-def _read_runs[T](data: bytes, read: Callable[[_Reader], T]) -> list[T | None]:
+def _read_runs(data: bytes, read: Callable[[_Reader], T]) -> list[T | None]:
     reader = _Reader(data)
     entries: list[T | None] = []
     while reader.more():
@@ -163,7 +165,7 @@ def _read_runs[T](data: bytes, read: Callable[[_Reader], T]) -> list[T | None]:
     return entries
 
 
-def _runs[T](entries: Sequence[T | None], write: Callable[[T], bytes]) -> bytes:
+def _runs(entries: Sequence[T | None], write: Callable[[T], bytes]) -> bytes:
     """Run-length form: equal neighbours are a run, others go into one literal, nulls are counted."""
     if all(entry is None for entry in entries):
         return b""
@@ -195,7 +197,7 @@ def _runs[T](entries: Sequence[T | None], write: Callable[[T], bytes]) -> bytes:
 
 
 def _deltas(numbers: Iterable[int]) -> list[int]:
-    before, out = 0, []
+    before, out = 0, list[int]()
     for number in numbers:
         out.append(number - before)
         before = number
@@ -230,16 +232,17 @@ def _read_booleans(data: bytes) -> list[bool]:
 
 def columns_of(change: Change) -> tuple[tuple[int, bytes], ...]:
     """The canonical columns of the operations of a change."""
-    actors = [change.actor, *(change.others or others_of(change))]
+    actors = [change.actor, *(others_of(change) if change.others is None else change.others)]
     ops = change.ops
     number = {actor: index for index, actor in reversed(list(enumerate(actors)))}
     preds = [sorted(op.pred) for op in ops]
     flat = [pred for each in preds for pred in each]
     metas = [op.value.code | len(op.value.data) << 4 for op in ops]
-    objects = [op.obj for op in ops]
+    object_actors = [None if op.obj is None else number[op.obj[1]] for op in ops]
+    object_counters = [None if op.obj is None else op.obj[0] for op in ops]
     columns = {
-        OBJECT_ACTOR: _runs([o and number[o[1]] for o in objects], unsigned),
-        OBJECT_COUNTER: _runs([o and o[0] for o in objects], unsigned),
+        OBJECT_ACTOR: _runs(object_actors, unsigned),
+        OBJECT_COUNTER: _runs(object_counters, unsigned),
         KEY: _runs([op.key for op in ops], lambda key: _prefixed(key.encode())),
         INSERT: _booleans([op.insert for op in ops]),
         ACTION: _runs([op.action for op in ops], unsigned),
@@ -300,6 +303,13 @@ def _prefixed(data: bytes) -> bytes:
 
 def parse(raw: bytes) -> Change:
     """Take a change apart; ValueError when it is none or its checksum is wrong."""
+    change = parse_header(raw)
+    ops = _ops(dict(change.columns or ()), [change.actor, *(change.others or ())])
+    return replace(change, ops=ops, others=None, columns=None)
+
+
+def parse_header(raw: bytes) -> Change:
+    """The same without the operations, which may be nonsense; the columns are left as they are."""
     reader = _Reader(raw)
     if reader.take(4) != MAGIC:
         raise ValueError("not a chunk")
@@ -313,10 +323,9 @@ def parse(raw: bytes) -> Change:
     time, message = reader.signed(), reader.prefixed()
     others = tuple(reader.prefixed() for _ in range(reader.unsigned()))
     specs = [(reader.unsigned(), reader.unsigned()) for _ in range(reader.unsigned())]
-    columns = {spec: reader.take(length) for spec, length in specs}
+    columns = tuple((spec, reader.take(length)) for spec, length in specs)
     extra = reader.take(len(body) - reader.at)
-    ops = _ops(columns, [actor, *others])
-    return Change(deps, actor, seq, start_op, ops, time, message, extra)
+    return Change(deps, actor, seq, start_op, (), time, message, extra, kind, others, columns)
 
 
 def encode(change: Change) -> bytes:

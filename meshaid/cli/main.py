@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import click
 
 from meshaid.cli import community, exchange, files, reading, running, writing
@@ -13,6 +16,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command. Click's own exceptions and a broken pipe are click's to end with."""
+        _speak_any_encoding()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -21,6 +25,13 @@ class _Commands(click.Group):
             from meshaid.cli.failures import report
 
             raise click.exceptions.Exit(report(error)) from error
+
+
+def _speak_any_encoding() -> None:
+    """A terminal that knows no such letter shows its code; what a neighbour wrote fails nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _all_options(function: click.decorators.FC) -> click.decorators.FC:

@@ -89,7 +89,7 @@ def found(
         _invite(root, community, door_key, "steward", KINDS, uses=1, now=now, random=random)
         for _ in range(1 + stewards)
     ]
-    own, own_card = invites[0]
+    own, _ = invites[0]
     enrolled = _new_member(own, name, kind, random, root_seed if keep_root else None)
     return Founded(
         enrolled.identity,

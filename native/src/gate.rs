@@ -17,8 +17,9 @@ use crate::verdict::{ACTOR_BYTES, Caps, Meta, Rules, Signer, Stop};
 /// Column specifications: object, map key, insert, action, value, predecessors.
 const COLUMNS: [u64; 10] = [1, 2, 21, 52, 66, 86, 87, 112, 113, 115];
 const ACTION: u64 = 66;
-const VALUE_BYTES: u64 = 87;
 const PRED_COUNT: u64 = 112;
+const PRED_ACTOR: u64 = 113;
+const PRED_COUNTER: u64 = 115;
 /// Beyond this Automerge counts wrongly (32 bits inside).
 const MAX_OP: u64 = 1 << 31;
 
@@ -243,15 +244,18 @@ impl Gate<'_> {
         let (ops, preds) = (self.caps.ops, self.caps.preds);
         let mut actions = 0;
         for column in &header.columns {
-            let (runs, most, most_sum) = match column.spec {
-                VALUE_BYTES => continue,
-                ACTION => (Runs::Unsigned, ops, u64::MAX),
-                PRED_COUNT => (Runs::Unsigned, ops, preds),
-                113 => (Runs::Unsigned, preds, u64::MAX),
-                115 => (Runs::Signed, preds, u64::MAX),
-                21 => (Runs::Text, ops, u64::MAX),
-                52 => (Runs::Boolean, ops, u64::MAX),
-                _ => (Runs::Unsigned, ops, u64::MAX),
+            // The low three bits say how a column is written; 7 is bytes without runs.
+            let runs = match column.spec & 7 {
+                7 => continue,
+                3 => Runs::Signed,
+                4 => Runs::Boolean,
+                5 => Runs::Text,
+                _ => Runs::Unsigned,
+            };
+            let (most, most_sum) = match column.spec {
+                PRED_COUNT => (ops, preds),
+                PRED_ACTOR | PRED_COUNTER => (preds, u64::MAX),
+                _ => (ops, u64::MAX),
             };
             let counted = chunk::count(column.data, runs, most, most_sum);
             let (entries, _) = counted.map_err(|error| {
