@@ -1,12 +1,12 @@
 """The native module: Automerge behind the gate (docs/protocol.md, "The gate").
 
 Hashes have 32 bytes, actors 36 (device signing key 32, install nonce 4), a genesis actor 16. Wrong
-types raise TypeError, wrong lengths and shapes ValueError; nothing happened then. Whatever else goes
-wrong raises `meshaid.errors.DocumentPoisoned`, and that document answers so from then on.
+types raise TypeError, wrong lengths and shapes ValueError; nothing happened then. Whatever else
+goes wrong raises `meshaid.errors.DocumentPoisoned`, and that document answers so from then on.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias, TypedDict, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 _Scalar: TypeAlias = str | int | bool | bytes | float | None
 _Edit: TypeAlias = (
@@ -17,12 +17,7 @@ _Edit: TypeAlias = (
     | tuple[Literal["delete_in"], str, str, str]
     | tuple[Literal["remake"], str, Mapping[str, _Scalar | Mapping[str, str]]]
 )
-_Inner: TypeAlias = dict[str, list[tuple[str, int, bytes]]]
-_Shown: TypeAlias = tuple[_Scalar | _Inner, int, bytes, bytes | None]
-
-class _Record(TypedDict):
-    maps: int
-    fields: dict[str, list[_Shown]]
+_Standing: TypeAlias = Literal["member", "other", "unknown"]
 
 RULES: Final[tuple[str, ...]]
 """Names of the gate's rules, "G1" to "G17", in their order."""
@@ -146,14 +141,12 @@ class Verdict:
 
 @final
 class Document:
-    """Tables of every accepted change of one document, on all branches, plus the cache of what counts.
+    """Tables of all accepted changes of one document, and the Automerge cache of what counts.
 
     Calls from several threads take turns; heavy ones run without the interpreter's lock.
     """
 
-    def __new__(
-        cls, genesis: bytes, *, caps: Caps | None = None, without: str = ""
-    ) -> Document:
+    def __new__(cls, genesis: bytes, *, caps: Caps | None = None, without: str = "") -> Document:
         """A document that holds its genesis (raw bytes) only.
 
         `without` switches one rule off, for the tests that prove each rule.
@@ -162,7 +155,7 @@ class Document:
     def check(
         self,
         actor: bytes,
-        standing: Literal["member", "other", "unknown"] | str,
+        standing: _Standing,
         run: Sequence[bytes],
     ) -> Verdict:
         """Judge a run, consecutive raw changes of `actor`; changes nothing.
@@ -174,7 +167,7 @@ class Document:
     def accept(
         self,
         actor: bytes,
-        standing: Literal["member", "other", "unknown"] | str,
+        standing: _Standing,
         run: Sequence[bytes],
     ) -> Verdict:
         """Judge a run and, when accepted, enter all of it into the tables, not into the cache."""
@@ -207,8 +200,18 @@ class Document:
         which the cache does not hold.
         """
 
-    def records(self, ids: Sequence[str] | None = None) -> dict[str, _Record]:
+    def edits(self, change: bytes) -> tuple[_Edit, ...]:
+        """What an accepted change does, on whatever branch it stands, as `edit` takes it.
+
+        A put that settled a conflict by its winner comes as that put. ValueError when the change is
+        not held.
+        """
+
+    def records(self, ids: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """The records of these ids, or all, with every value that stands, the winner first.
+
+        Record id to {"maps": count, "fields": {field: [(value, counter, actor, hash), ...]}}; the
+        value of a map inside a record is {key: [(text, counter, actor), ...]}.
 
         A value comes with the operation that wrote it (counter, actor) and the hash of its change,
         None while an own edit has not been accepted. Several maps of one record id are merged field

@@ -51,6 +51,14 @@ def _given(arguments: Arguments, name: str, kind: type[T], default: T | None = N
     return value
 
 
+def _texts(arguments: Arguments, name: str) -> list[str]:
+    """An argument that is a list of texts; empty where it is missing."""
+    texts = _given(arguments, name, list, [])
+    if not all(isinstance(text, str) for text in texts):
+        raise InvalidInput(f"{name}: must be texts")
+    return texts
+
+
 # ---- records
 def _add(desk: Desk, arguments: Arguments, now: int) -> Result:
     fields = _with_term(arguments, now)
@@ -166,7 +174,7 @@ def _invite(desk: Desk, arguments: Arguments, now: int) -> Result:
     if wanted not in ("member", "steward"):
         raise InvalidInput("role: must be member or steward")
     role: Role = "steward" if wanted == "steward" else "member"
-    kinds = _given(arguments, "kinds", list) if arguments.get("kinds") else ["household"]
+    kinds = _texts(arguments, "kinds") or ["household"]
     if not desk.replica.may_invite(role):
         raise RefusedByTrust("only a steward's device may invite; ask a steward for an invite")
     return _new_invite(desk, role, kinds, arguments, now)
@@ -187,7 +195,7 @@ def _new_invite(desk: Desk, role: Role, kinds: list[Any], arguments: Arguments, 
         kinds=kinds,
         uses=_given(arguments, "uses", int, 1),
         expires=now + _given(arguments, "expires", int, limits.INVITE_HOURS * 3600),
-        addresses=tuple(_given(arguments, "addresses", list, [])),
+        addresses=tuple(_texts(arguments, "addresses")),
         now=now,
         random=desk.random,
     )

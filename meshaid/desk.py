@@ -6,7 +6,7 @@ node work through it, so a command gives the same result whether a node runs or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -21,12 +21,12 @@ from meshaid.core.records import (
     complete_record,
     edit_fields,
     new_record,
-    read_record,
 )
 from meshaid.core.replica import Replica
 from meshaid.core.rows import Author, Row
 from meshaid.core.slips import Slip, import_key, read_slips
 from meshaid.errors import InvalidInput, StoreError
+from meshaid.record_cache import RecordCache
 
 _RECORD_ID_BYTES = 10
 _CODE_TRIES = 1_000
@@ -50,16 +50,26 @@ class Desk:
     def __init__(self, replica: Replica, *, random: Callable[[int], bytes]) -> None:
         self.replica = replica
         self.random = random
+        self._cache = RecordCache(replica)
 
     # ---- seeing
     def board(self, now: int) -> Board:
         """The board at this moment (seconds since 1970)."""
-        return Board(self.records(), now=now, members=self.authors(), exercise=self.is_exercise())
+        return self._board(self._cache.all(), now)
+
+    def rows(self, references: Collection[str], now: int) -> dict[str, Row]:
+        """Some records as rows, without laying out the whole board; only readable ones."""
+        board = self._board(self._cache.around(references), now)
+        found = {reference: board.record(reference) for reference in references}
+        return {name: board.row(record) for name, record in found.items() if record is not None}
+
+    def _board(self, records: Iterable[Record], now: int) -> Board:
+        return Board(records, now=now, members=self.authors(), exercise=self.is_exercise())
 
     def records(self, member: bytes | None = None) -> Iterator[Record]:
         """Every record held, or one member's, readable or not."""
-        for row in self.replica.ledger.records(member):
-            yield read_record(ids.reference(row.member, row.record_id), row.fields)
+        name = None if member is None else ids.id_text(member)
+        return (r for r in self._cache.all() if name is None or r.member == name)
 
     def authors(self) -> dict[str, Author]:
         """Every member whose document counts, and always our own."""
@@ -89,8 +99,7 @@ class Desk:
           InvalidInput: a field does not fit; it names the field. Nothing was written.
           StoreError, StoreFull: nothing was written.
         """
-        board = self.board(now)
-        ref = self._draw_code(board.codes()) if kind in _SPOKEN_KINDS else ""
+        ref = self._draw_code(self._codes()) if kind in _SPOKEN_KINDS else ""
         fields = new_record(kind, entered, now=now, ref=ref)
         name = self._new_id()
         self.replica.write(_making(name, fields))
@@ -131,11 +140,16 @@ class Desk:
             self.replica.write(edits)
 
     def _shown(self, name: str, now: int) -> Row:
-        board = self.board(now)
-        record = board.record(ids.reference(self.replica.identity.member, name))
-        if record is None:
+        """What this member has just written, as a row."""
+        reference = ids.reference(self.replica.identity.member, name)
+        row = self.rows([reference], now).get(reference)
+        if row is None:
             raise StoreError("what was just written is not on the board; open this home again")
-        return board.row(record)
+        return row
+
+    def _codes(self) -> set[str]:
+        """All spoken codes in use here: a new one is drawn beside them."""
+        return {record.text("ref") for record in self._cache.all()}
 
     def _new_id(self) -> str:
         return ids.record_id(self.random(_RECORD_ID_BYTES))
@@ -186,7 +200,7 @@ class Desk:
             known[key] = ids.reference(self.replica.identity.member, name)
         refused = list(table.refused)
         unresolved: list[tuple[int, str]] = []
-        codes = set(board.codes())
+        codes = self._codes()
         made: list[list[Edit]] = []
         for slip in fresh:
             try:

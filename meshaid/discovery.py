@@ -134,9 +134,12 @@ class _Service:
 
     def rescan(self) -> None:
         """Ask everybody anew; what is known already is reported again."""
-        self._zeroconf.update_interfaces()  # an IPv6 address may have been too fresh to be bound
         self._browser.cancel()
         self._browser = self._search()
+
+    def bind_late(self) -> None:
+        """Take up addresses that could not be bound: a fresh IPv6 address waits for a second."""
+        self._zeroconf.update_interfaces()
 
     def resolve_some(self) -> None:
         """Ask for missing records: of a few services of ours, and of fewer that nobody knows.
@@ -313,6 +316,7 @@ async def _until_changed(
     while True:
         await trio.to_thread.run_sync(service.resolve_some)
         await trio.sleep(limits.NETWORK_CHECK_SECONDS)
+        await trio.to_thread.run_sync(service.bind_late)
         if await trio.to_thread.run_sync(read) != on or seconds_asleep() - asleep > 1.0:
             return
         if trio.current_time() >= scan_at:

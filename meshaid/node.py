@@ -24,7 +24,6 @@ from meshaid.connection import Connection
 from meshaid.control_server import serve_control
 from meshaid.core import ids
 from meshaid.core.meeting_events import MeetingEvent
-from meshaid.core.records import read_record
 from meshaid.core.replica import Changed, Replica
 from meshaid.desk import Desk
 from meshaid.errors import DocumentPoisoned, MeshaidError, StoreError
@@ -71,7 +70,7 @@ class Node:
         self._desk = Desk(home.replica, random=os.urandom)
         self._thread = trio.CapacityLimiter(1)
         self._roster = home.replica.roster
-        self._shown = {(row.member, row.record_id) for row in home.store.records()}
+        self._shown = {record.reference for record in self._desk.records()}
         self.board = BoardFace(self, self._desk, clock)
         self.network: Network
 
@@ -145,7 +144,7 @@ class Node:
     def _board_events(self, changes: Sequence[Changed], wall: int) -> list[BoardEvent]:
         """What changed on the board, as events with rows. Store thread."""
         touched = [
-            (member, name)
+            ids.reference(member, name)
             for change in changes
             for member in [self._replica.member_of(change.genesis)]
             if member is not None
@@ -153,20 +152,17 @@ class Node:
         ]
         if not touched:
             return []
-        board = self._desk.board(wall) if self.board.watched or self._observer else None
+        rows = self._desk.rows(touched, wall)
         events: list[BoardEvent] = []
-        for member, name in touched:
-            row = self.home.store.record(member, name)
-            reference = ids.reference(member, name)
-            known = (member, name) in self._shown
-            if row is None:
-                self._shown.discard((member, name))
-                events += [RecordRemoved(reference)] if known else []
-                continue
-            self._shown.add((member, name))
-            record = read_record(reference, row.fields)
-            shown = board.row(record).as_json() if board and record.readable else {}
-            events.append((RecordChanged if known else RecordAdded)(reference, shown))
+        for reference in touched:
+            known, row = reference in self._shown, rows.get(reference)
+            if row is not None:
+                self._shown.add(reference)
+                kind = RecordChanged if known else RecordAdded
+                events.append(kind(reference, row.as_json()))
+            elif known:
+                self._shown.discard(reference)
+                events.append(RecordRemoved(reference))
         return events
 
     def tell(self, event: NodeEvent) -> None:

@@ -72,7 +72,7 @@ class Change:
         return self.start_op + index, self.actor
 
 
-def value_of(scalar: str | int | bool | bytes | float | None) -> Value:
+def value_of(scalar: str | float | bytes | None) -> Value:
     """The value that a scalar is written as."""
     match scalar:
         case None:
@@ -166,7 +166,7 @@ def _read_runs(data: bytes, read: Callable[[_Reader], T]) -> list[T | None]:
 
 
 def _runs(entries: Sequence[T | None], write: Callable[[T], bytes]) -> bytes:
-    """Run-length form: equal neighbours are a run, others go into one literal, nulls are counted."""
+    """Run-length form: equal neighbours are a run, others one literal, nulls are counted."""
     if all(entry is None for entry in entries):
         return b""
     out = bytearray()

@@ -8,6 +8,7 @@ to the desk, which names the fields that the kind has.
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +105,8 @@ def entered(options: Mapping[str, Any]) -> dict[str, Any]:
 def read_words(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     """What `edit` was given: the name of the record, and field names with their new values.
 
-    `--name value`, `--name=value`; `--name` alone, or before the next option, is yes. An empty
-    value takes the field away. Raises click.UsageError.
+    `--name value` or `--name=value`; for yes-or-no fields `--name` and `--no-name`. An empty value
+    takes the field away. Raises click.UsageError.
     """
     names: list[str] = []
     fields: dict[str, Any] = {}
@@ -130,34 +131,33 @@ def read_words(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
 
 def _joined(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     """(field name, value) of each option, and (word, None) of what is no option."""
-    place = 0
-    while place < len(words):
-        word = words[place]
-        place += 1
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
         if not word.startswith("--"):
             yield word, None
             continue
         option, equals, value = word[2:].partition("=")
         name = option.replace("-", "_")
-        if not equals and _takes(name, words[place : place + 1]):
-            value = words[place]
-            place += 1
-        elif not equals:
-            value = "yes"
-        yield (name[3:], "no") if name.startswith("no_") and not equals else (name, value)
+        if equals:
+            yield name, value
+        elif _is_flag(name):
+            given = rest and rest[0].casefold() in _WORDS_FOR_BOOL
+            yield name, rest.popleft() if given else "yes"
+        elif _is_flag(name.removeprefix("no_")):
+            yield name.removeprefix("no_"), "no"
+        elif not rest or rest[0].startswith("--"):
+            raise click.UsageError(f"--{option} needs a value.")
+        else:
+            yield name, rest.popleft()
 
 
-def _takes(name: str, following: Sequence[str]) -> bool:
-    """Whether the next word is this field's value."""
+def _is_flag(name: str) -> bool:
+    """Whether this is a yes-or-no field of some kind."""
     from meshaid.core.fields import Bool
     from meshaid.core.schema import KINDS
 
-    types = [kind.fields[name] for kind in KINDS.values() if name in kind.fields]
-    if types and all(isinstance(field_type, Bool) for field_type in types):
-        return bool(following) and following[0].casefold() in _WORDS_FOR_BOOL
-    if not following or following[0].startswith("--"):
-        raise click.UsageError(f"--{name.replace('_', '-')} needs a value.")
-    return True
+    return any(isinstance(kind.fields.get(name), Bool) for kind in KINDS.values())
 
 
 def take_term(fields: dict[str, Any]) -> int | None:

@@ -55,10 +55,15 @@ class Settings:
             return None
         if self.passphrase_file:
             return _read_passphrase(self.passphrase_file)
-        if not sys.stdin.isatty():
+        if not on_terminal():
             return None
         asked: str = click.prompt("Passphrase of this home", hide_input=True, err=True)
         return asked
+
+
+def on_terminal() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
 
 
 def _read_passphrase(path: Path) -> str:

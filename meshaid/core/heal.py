@@ -47,7 +47,7 @@ class LeftOut:
         for change in own:
             if change.hash in counted and change.hash in self._keys:
                 self._like.setdefault(self._keys[change.hash], []).append(change)
-        self._written: dict[object, int] = {}
+        self._written: dict[object, list[Change]] = {}
         self._steps: dict[bytes, int] = {}
         self._count_steps()
 
@@ -88,21 +88,28 @@ class LeftOut:
             before.append(change)
 
     def is_done(self, change: Change) -> bool:
-        """Whether this left-out change stands again."""
+        """Whether this left-out change stands again.
+
+        Of the copies written since this object was made, those count whose originals neither saw
+        this change nor were seen by it: where one saw the other, each needs its own.
+        """
         key = self._keys[change.hash]
         copies = sum(
             copy.actor != change.actor and not self._saw(change, copy)
             for copy in self._like.get(key, ())
         )
-        return copies + self._written.get(key, 0) >= self._steps[change.hash]
+        written = sum(
+            not self._saw(change, original) and not self._saw(original, change)
+            for original in self._written.get(key, ())
+        )
+        return copies + written >= self._steps[change.hash]
 
     def note_written(self, change: Change) -> None:
         """A copy of this left-out change was written just now."""
-        key = self._keys[change.hash]
-        self._written[key] = self._written.get(key, 0) + 1
+        self._written.setdefault(self._keys[change.hash], []).append(change)
 
     def branches(self) -> list[list[Change]]:
-        """The branches to write again: of each what is not done, in its order."""
+        """The branches to write again, of each what is not done, in its order; oldest end first."""
         pending = {change.hash for change in self._left if not self.is_done(change)}
         branches = []
         covered: set[bytes] = set()
@@ -111,7 +118,7 @@ class LeftOut:
                 chain = [h for h in self._history.own_chain(change.hash) if h in pending]
                 covered.update(chain)
                 branches.append([self._history.changes[h] for h in reversed(chain)])
-        return branches
+        return branches[::-1]
 
 
 def effect_of(edits: Iterable[Edit]) -> Effect:

@@ -80,6 +80,7 @@ class Replica:
         self._items: Mapping[bytes, bytes] | None = None
         self._waiting = WaitingRuns()
         self._changed: dict[bytes, Changed] = {}
+        self._followers: list[set[tuple[bytes, str]]] = []
         self._genesis: dict[bytes, tuple[bytes, bytes]] = {}
         self._short: dict[bytes, bytes] = {}
         self._members: dict[bytes, bytes] = {}
@@ -375,11 +376,20 @@ class Replica:
         if touched:
             shown = document.records(sorted(touched))
             records = {name: fields_of(shown[name]) if name in shown else None for name in touched}
-            self.ledger.put_records(self._genesis[document.genesis][0], records)
+            member = self._genesis[document.genesis][0]
+            self.ledger.put_records(member, records)
+            for follower in self._followers:
+                follower.update((member, name) for name in touched)
         noted = self._changed.get(document.genesis)
         if noted is not None:
             before, touched = noted.before, touched | noted.records
         self._changed[document.genesis] = Changed(document.genesis, before, frozenset(touched))
+
+    def follow_records(self) -> set[tuple[bytes, str]]:
+        """A set that from now on gathers (member, record id) of records to read again."""
+        follower: set[tuple[bytes, str]] = set()
+        self._followers.append(follower)
+        return follower
 
     def take_changes(self) -> list[Changed]:
         """The documents that changed since last asked, whoever wrote: to push, show and announce."""

@@ -139,17 +139,19 @@ class Host:
     plugs: list[Plug] = field(default_factory=list)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def plug(self, segment: Segment, address: str) -> Plug:
+    def plug(self, segment: Segment, address: str = "") -> Plug:
         """A cable to a segment. The first interface is eth0.
 
         Args:
-          address: IPv4 with the length of the prefix, for instance 10.77.0.1/24.
+          address: IPv4 with the length of the prefix, for instance 10.77.0.1/24; without one the
+            interface has its link-local IPv6 address alone, as where nobody hands out addresses.
         """
         interface, port = f"eth{len(self.plugs)}", f"port{next(segment.ports)}"
         ends = ["link", "add", port, "type", "veth", "peer", "name", interface]
         _ip("-n", segment.namespace, *ends, "netns", self.namespace)
         _ip("-n", segment.namespace, "link", "set", port, "master", segment.bridge, "up")
-        _ip("-n", self.namespace, "address", "add", address, "dev", interface)
+        if address:
+            _ip("-n", self.namespace, "address", "add", address, "dev", interface)
         _ip("-n", self.namespace, "link", "set", interface, "up")
         plug = Plug(self, interface, address)
         self.plugs.append(plug)
@@ -160,7 +162,11 @@ class Host:
         return ["ip", "netns", "exec", self.namespace, *arguments]
 
     def run(
-        self, arguments: Sequence[str], *, timeout: float = 60.0
+        self,
+        arguments: Sequence[str],
+        *,
+        timeout: float = 60.0,
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run one command to its end and return what it printed.
 
@@ -169,7 +175,12 @@ class Host:
           subprocess.TimeoutExpired: it did not end in `timeout` seconds.
         """
         return subprocess.run(  # noqa: S603
-            self.command(arguments), check=True, capture_output=True, text=True, timeout=timeout
+            self.command(arguments),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=dict(env) if env is not None else None,
         )
 
     def start(

@@ -212,12 +212,7 @@ impl From<Malformed> for CountError {
 }
 
 /// Entries of a column and, for unsigned ones, the sum of their values; stops at the first excess.
-pub fn count(
-    data: &[u8],
-    runs: Runs,
-    most: u64,
-    most_sum: u64,
-) -> Result<(u64, u64), CountError> {
+pub fn count(data: &[u8], runs: Runs, most: u64, most_sum: u64) -> Result<(u64, u64), CountError> {
     let mut reader = Reader { rest: data };
     let (mut entries, mut sum) = (0u64, 0u64);
     while !reader.rest.is_empty() {
@@ -293,9 +288,15 @@ mod tests {
     fn counts_stop_at_the_first_excess() {
         // 10,000,000 times the value 1 in six bytes.
         let bomb = [0x80, 0xad, 0xe2, 0x04, 0x01];
-        assert_eq!(count(&bomb, Runs::Unsigned, 512, u64::MAX), Err(CountError::Excess));
+        assert_eq!(
+            count(&bomb, Runs::Unsigned, 512, u64::MAX),
+            Err(CountError::Excess)
+        );
         let run_and_literal = [0x03, 0x02, 0x7e, 0x05, 0x01];
-        assert_eq!(count(&run_and_literal, Runs::Unsigned, 512, 99), Ok((5, 12)));
+        assert_eq!(
+            count(&run_and_literal, Runs::Unsigned, 512, 99),
+            Ok((5, 12))
+        );
         assert_eq!(
             count(&run_and_literal, Runs::Unsigned, 512, 11),
             Err(CountError::Excess)
@@ -312,7 +313,9 @@ mod tests {
     #[test]
     fn claimed_lengths_allocate_nothing() {
         let mut raw = MAGIC.to_vec();
-        raw.extend([0, 0, 0, 0, 1, 9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]);
+        raw.extend([
+            0, 0, 0, 0, 1, 9, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01,
+        ]);
         assert!(parse(&raw).is_err());
     }
 }

@@ -6,9 +6,7 @@ use automerge::ScalarValue;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple,
-};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyNone, PyString, PyTuple};
 
 use crate::chunk::Hash;
 use crate::document::Fault;
@@ -101,6 +99,33 @@ pub fn edit(given: &Bound<'_, PyAny>) -> PyResult<Edit> {
     }
 }
 
+/// The tuples that `edit` takes. A change never holds `remake`: it is a make and puts.
+pub fn edits(py: Python<'_>, edits: Vec<Edit>) -> PyResult<Bound<'_, PyTuple>> {
+    let tuples: PyResult<Vec<_>> = edits.into_iter().map(|edit| shown_edit(py, edit)).collect();
+    PyTuple::new(py, tuples?)
+}
+
+fn shown_edit(py: Python<'_>, edit: Edit) -> PyResult<Bound<'_, PyTuple>> {
+    match edit {
+        Edit::Make { record } | Edit::Remake { record, .. } => ("make", record).into_pyobject(py),
+        Edit::Put {
+            record,
+            field,
+            value,
+        } => ("put", record, field, shown_scalar(py, value)?).into_pyobject(py),
+        Edit::Delete { record, field } => ("delete", record, field).into_pyobject(py),
+        Edit::PutIn {
+            record,
+            field,
+            key,
+            text,
+        } => ("put_in", record, field, key, text).into_pyobject(py),
+        Edit::DeleteIn { record, field, key } => {
+            ("delete_in", record, field, key).into_pyobject(py)
+        }
+    }
+}
+
 fn contents(given: &Bound<'_, PyAny>) -> PyResult<Vec<(String, Content)>> {
     let fields = given.cast::<PyDict>().map_err(PyErr::from)?;
     let mut contents = Vec::with_capacity(fields.len());
@@ -143,10 +168,7 @@ fn scalar(value: &Bound<'_, PyAny>) -> PyResult<ScalarValue> {
     }
 }
 
-pub fn records(
-    py: Python<'_>,
-    records: BTreeMap<String, Record>,
-) -> PyResult<Bound<'_, PyDict>> {
+pub fn records(py: Python<'_>, records: BTreeMap<String, Record>) -> PyResult<Bound<'_, PyDict>> {
     let all = PyDict::new(py);
     for (id, record) in records {
         let fields = PyDict::new(py);

@@ -96,12 +96,7 @@ impl Document {
     }
 
     /// Judges a run and changes nothing.
-    pub fn check(
-        &mut self,
-        actor: &[u8],
-        signer: Signer,
-        run: &[&[u8]],
-    ) -> Result<Verdict, Fault> {
+    pub fn check(&mut self, actor: &[u8], signer: Signer, run: &[&[u8]]) -> Result<Verdict, Fault> {
         self.judge_run(actor, signer, run, false)
     }
 
@@ -265,7 +260,9 @@ impl Document {
             fresh.push(index);
         }
         if self.tables.forked_in(&applied) {
-            return Err(Fault::value("two changes of one actor and seq cannot both count"));
+            return Err(Fault::value(
+                "two changes of one actor and seq cannot both count",
+            ));
         }
         Ok((fresh, applied))
     }
@@ -325,7 +322,9 @@ impl Document {
         }
         let count = self.tables.within(&applied).count();
         if count == 0 || count as u64 != cache.stats().num_changes {
-            return Err(Fault::poisoned("the cache file holds other changes than its heads say"));
+            return Err(Fault::poisoned(
+                "the cache file holds other changes than its heads say",
+            ));
         }
         self.records = records_of(&cache)?;
         self.cache = cache;
@@ -333,6 +332,11 @@ impl Document {
         self.applied_count = count - 1;
         self.unjudged = None;
         Ok(())
+    }
+
+    /// The tables alone, for whoever compares them with something else.
+    pub fn into_tables(self) -> Tables {
+        self.tables
     }
 
     /// Name and number, in no unit but counts and bytes.

@@ -19,14 +19,35 @@ pub enum Content {
 #[derive(Clone, Debug)]
 pub enum Edit {
     /// A new empty record.
-    Make { record: String },
-    Put { record: String, field: String, value: ScalarValue },
-    Delete { record: String, field: String },
+    Make {
+        record: String,
+    },
+    Put {
+        record: String,
+        field: String,
+        value: ScalarValue,
+    },
+    Delete {
+        record: String,
+        field: String,
+    },
     /// A text in a map inside the record; the map is made if there is none.
-    PutIn { record: String, field: String, key: String, text: String },
-    DeleteIn { record: String, field: String, key: String },
+    PutIn {
+        record: String,
+        field: String,
+        key: String,
+        text: String,
+    },
+    DeleteIn {
+        record: String,
+        field: String,
+        key: String,
+    },
     /// One new map over all that stand under this record id.
-    Remake { record: String, fields: Vec<(String, Content)> },
+    Remake {
+        record: String,
+        fields: Vec<(String, Content)>,
+    },
 }
 
 /// Bytes of a change beside its texts: header, deps and other actors at their caps.
@@ -45,7 +66,9 @@ impl Document {
         }
         let size: usize = edits.iter().map(Edit::size).sum();
         if (size + HEADER_BYTES) as u64 > self.caps.change_bytes {
-            return Err(Fault::value("too many bytes for one change; write it in parts"));
+            return Err(Fault::value(
+                "too many bytes for one change; write it in parts",
+            ));
         }
         let actor = ActorId::from(actor);
         self.cache.set_actor(actor.clone());
@@ -112,7 +135,9 @@ impl Edit {
                 shape::scalar(value, caps)
             }
             Edit::Delete { field, .. } => shape::field(field),
-            Edit::PutIn { field, key, text, .. } => {
+            Edit::PutIn {
+                field, key, text, ..
+            } => {
                 shape::field(field)?;
                 shape::inner_key(key, caps)?;
                 shape::text(text, caps)
@@ -145,10 +170,14 @@ impl Edit {
             Edit::Make { record } => record.len(),
             Edit::Put { field, value, .. } => field.len() + shape::value_bytes(value) as usize,
             Edit::Delete { field, .. } => field.len(),
-            Edit::PutIn { field, key, text, .. } => field.len() + key.len() + text.len() + OP_BYTES,
+            Edit::PutIn {
+                field, key, text, ..
+            } => field.len() + key.len() + text.len() + OP_BYTES,
             Edit::DeleteIn { field, key, .. } => field.len() + key.len(),
             Edit::Remake { record, fields } => {
-                let each = fields.iter().map(|(field, content)| field.len() + content.size());
+                let each = fields
+                    .iter()
+                    .map(|(field, content)| field.len() + content.size());
                 record.len() + each.sum::<usize>()
             }
         };
@@ -171,7 +200,9 @@ impl Content {
         match self {
             Content::Scalar(value) => shape::value_bytes(value) as usize + OP_BYTES,
             Content::Inner(entries) => {
-                let each = entries.iter().map(|(key, text)| key.len() + text.len() + OP_BYTES);
+                let each = entries
+                    .iter()
+                    .map(|(key, text)| key.len() + text.len() + OP_BYTES);
                 each.sum::<usize>() + OP_BYTES
             }
         }
@@ -209,7 +240,11 @@ fn write_one(to: &mut Transaction<'_>, records: &ObjId, edit: &Edit) -> Result<(
             }
             to.put_object(records, record.as_str(), ObjType::Map)?;
         }
-        Edit::Put { record, field, value } => {
+        Edit::Put {
+            record,
+            field,
+            value,
+        } => {
             let winner = settle(to, records, record, field)?;
             to.put(&winner, field.as_str(), value.clone())?;
         }
@@ -217,7 +252,12 @@ fn write_one(to: &mut Transaction<'_>, records: &ObjId, edit: &Edit) -> Result<(
             let winner = settle(to, records, record, field)?;
             delete_shown(to, &winner, field)?;
         }
-        Edit::PutIn { record, field, key, text } => {
+        Edit::PutIn {
+            record,
+            field,
+            key,
+            text,
+        } => {
             let winner = last(maps(to, records, record)?)?;
             let inner = match maps(to, &winner, field)?.pop() {
                 Some(inner) => inner,

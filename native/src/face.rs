@@ -29,7 +29,10 @@ pub fn to_error(fault: Fault) -> PyErr {
 pub fn guarded_call<T>(work: impl FnOnce() -> Result<T, Fault>) -> PyResult<T> {
     match guarded(work) {
         Ok(outcome) => outcome.map_err(to_error),
-        Err(caught) => Err(to_error(Fault::Poisoned(format!("panic at {}", caught.place)))),
+        Err(caught) => Err(to_error(Fault::Poisoned(format!(
+            "panic at {}",
+            caught.place
+        )))),
     }
 }
 
@@ -316,6 +319,12 @@ impl Document {
         Ok(raw.map(|raw| PyBytes::new(py, &raw)))
     }
 
+    fn edits<'py>(&self, py: Python<'py>, change: PyBackedBytes) -> PyResult<Bound<'py, PyTuple>> {
+        let hashes = convert::to_hashes(&[change])?;
+        let edits = self.call(py, |document| document.edits(&hashes[0]))?;
+        convert::edits(py, edits)
+    }
+
     #[pyo3(signature = (ids = None))]
     fn records<'py>(
         &self,
@@ -376,4 +385,3 @@ impl Document {
 fn slices(raws: &[PyBackedBytes]) -> Vec<&[u8]> {
     raws.iter().map(|raw| &**raw).collect()
 }
-

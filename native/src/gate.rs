@@ -67,7 +67,12 @@ impl Gate<'_> {
         self.g15_canonical(change, raw)?;
         operations::g16_schema(self, &effects, &past)?;
         let totals = self.g17_totals(raw.len(), &effects, &past)?;
-        let meta = meta_of(&header, previous.map(|p| self.tables.known(p).hash), seq, ops);
+        let meta = meta_of(
+            &header,
+            previous.map(|p| self.tables.known(p).hash),
+            seq,
+            ops,
+        );
         let entry = Entry {
             hash: header.hash,
             raw: Arc::from(raw),
@@ -80,7 +85,11 @@ impl Gate<'_> {
             totals,
             made: effects.made.into_iter().collect(),
             left: operations::left(effects.touched),
-            shown: effects.shown.into_iter().map(|(o, s)| (o, s.after)).collect(),
+            shown: effects
+                .shown
+                .into_iter()
+                .map(|(o, s)| (o, s.after))
+                .collect(),
         };
         Ok(Judged::New(meta, Box::new(entry)))
     }
@@ -92,20 +101,21 @@ impl Gate<'_> {
         Ok(())
     }
 
-    fn held(
-        &self,
-        header: &Header<'_>,
-        held: u32,
-        run: Option<&Run<'_>>,
-    ) -> Result<Judged, Stop> {
+    fn held(&self, header: &Header<'_>, held: u32, run: Option<&Run<'_>>) -> Result<Judged, Stop> {
         let known = self.tables.known(held);
         let previous = known.previous.map(|p| self.tables.known(p).hash);
         if let Some(run) = run {
             self.g4_actor(header, run)?;
             let follows = run.before.is_none() || run.before == previous;
-            self.refuse_if(5, !follows, "does not follow the change before it in the run")?;
+            self.refuse_if(
+                5,
+                !follows,
+                "does not follow the change before it in the run",
+            )?;
         }
-        Ok(Judged::Held(meta_of(header, previous, known.seq, known.ops)))
+        Ok(Judged::Held(meta_of(
+            header, previous, known.seq, known.ops,
+        )))
     }
 
     fn g1_bytes<'r>(&self, raw: &'r [u8]) -> Result<Header<'r>, Stop> {
@@ -195,7 +205,11 @@ impl Gate<'_> {
         }
         if let Some(before) = run.and_then(|run| run.before) {
             let follows = previous.is_some_and(|p| self.tables.known(p).hash == before);
-            self.refuse_if(5, !follows, "does not follow the change before it in the run")?;
+            self.refuse_if(
+                5,
+                !follows,
+                "does not follow the change before it in the run",
+            )?;
         }
         Ok(previous)
     }

@@ -5,15 +5,16 @@
 
 pub mod chunk;
 pub mod clock;
+mod convert;
 pub mod document;
 pub mod edit;
-mod convert;
 mod face;
 pub mod gate;
 pub mod guard;
 pub mod history;
 pub mod operations;
 pub mod reading;
+pub mod retold;
 pub mod shape;
 pub mod tables;
 pub mod verdict;

@@ -128,9 +128,8 @@ fn g12_form(gate: &Gate<'_>, op: &Op) -> Result<(), &'static str> {
     let ObjectId::Id(object) = &op.obj else {
         return Err("operation on the root");
     };
-    let in_records = object.counter() == 1 && {
-        object.actor().to_bytes() == gate.tables.actor_id(0)
-    };
+    let in_records =
+        object.counter() == 1 && { object.actor().to_bytes() == gate.tables.actor_id(0) };
     match &op.action {
         OpType::Make(ObjType::Map) | OpType::Delete => Ok(()),
         OpType::Put(ScalarValue::Counter(_)) => Err("counter"),
@@ -213,12 +212,14 @@ fn g14_pred(
     };
     let visible = &touch.after;
     let preds: Option<Vec<OpRef>> = op.pred.iter().map(|id| author.resolve(id, index)).collect();
-    let all = preds.as_ref().is_some_and(|preds| same(preds, visible.iter()));
+    let all = preds
+        .as_ref()
+        .is_some_and(|preds| same(preds, visible.iter()));
     let greatest = visible.iter().copied().max_by(|a, b| author.order(*a, *b));
     let resolves = visible.len() >= 2
-        && preds.as_ref().is_some_and(|preds| {
-            same(preds, visible.iter().filter(|v| Some(**v) != greatest))
-        });
+        && preds
+            .as_ref()
+            .is_some_and(|preds| same(preds, visible.iter().filter(|v| Some(**v) != greatest)));
     let (fits, after) = match &op.action {
         OpType::Delete if resolves => (true, greatest),
         OpType::Delete => (all && !visible.is_empty(), None),
@@ -318,7 +319,11 @@ pub fn g16_schema(gate: &Gate<'_>, effects: &Effects, past: &Clock) -> Result<()
     }
     let mut records: Vec<OpRef> = Vec::new();
     for (&object, change) in &effects.shown {
-        let Some(place) = effects.made.get(&object).or_else(|| gate.tables.place(object)) else {
+        let Some(place) = effects
+            .made
+            .get(&object)
+            .or_else(|| gate.tables.place(object))
+        else {
             continue;
         };
         if place.depth == DEPTH_RECORD {

@@ -24,8 +24,11 @@ pub fn value_bytes(value: &ScalarValue) -> u32 {
 /// 16 characters of lower-case Base32.
 pub fn record_id(id: &str) -> Result<(), &'static str> {
     let fits = id.len() == RECORD_ID_CHARS
-        && id.bytes().all(|c| c.is_ascii_lowercase() || (b'2'..=b'7').contains(&c));
-    fits.then_some(()).ok_or("record id is not 16 characters of a-z and 2-7")
+        && id
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || (b'2'..=b'7').contains(&c));
+    fits.then_some(())
+        .ok_or("record id is not 16 characters of a-z and 2-7")
 }
 
 /// `[a-z][a-z0-9_]{0,31}`.

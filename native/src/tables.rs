@@ -423,35 +423,7 @@ impl Tables {
         self.chains[chain as usize].changes.push(index);
         let mut clock = entry.past;
         clock.raise(chain, entry.seq);
-        let mut undo = Undo {
-            made: Vec::new(),
-            left: Vec::new(),
-            shown: Vec::new(),
-        };
-        for (object, place) in entry.made {
-            let (keys, shown) = (BTreeMap::new(), History::default());
-            let made = Object { place, keys, shown };
-            self.objects.insert(object, made);
-            undo.made.push(object);
-        }
-        let mut records = Vec::new();
-        for (object, key, left) in entry.left {
-            let at = self.objects.get_mut(&object).expect("judged object");
-            records.push(match at.place.depth {
-                DEPTH_RECORDS => Arc::clone(&key),
-                _ => Arc::clone(&at.place.record),
-            });
-            let history = at.keys.entry(Arc::clone(&key)).or_default();
-            history.push(chain, entry.seq, left);
-            undo.left.push((object, key));
-        }
-        for (object, shown) in entry.shown {
-            let at = self.objects.get_mut(&object).expect("judged object");
-            at.shown.push(chain, entry.seq, shown);
-            undo.shown.push(object);
-        }
-        records.sort_unstable();
-        records.dedup();
+        let (undo, records) = self.note(chain, entry.seq, entry.made, entry.left, entry.shown);
         self.totals.add(entry.totals);
         self.ops += u64::from(entry.ops);
         self.by_hash.insert(entry.hash, index);
@@ -466,9 +438,50 @@ impl Tables {
             previous: entry.previous,
             clock,
             line,
-            records: records.into(),
+            records,
         });
         undo
+    }
+
+    /// Notes what a change does to maps and keys; returns the records that it wrote to as well.
+    fn note(
+        &mut self,
+        chain: u32,
+        seq: u32,
+        made: Vec<(OpRef, Place)>,
+        left: Vec<(OpRef, Arc<str>, Option<Standing>)>,
+        shown: Vec<(OpRef, Shown)>,
+    ) -> (Undo, Box<[Arc<str>]>) {
+        let mut undo = Undo {
+            made: Vec::new(),
+            left: Vec::new(),
+            shown: Vec::new(),
+        };
+        for (object, place) in made {
+            let (keys, shown) = (BTreeMap::new(), History::default());
+            let fresh = Object { place, keys, shown };
+            self.objects.insert(object, fresh);
+            undo.made.push(object);
+        }
+        let mut records = Vec::new();
+        for (object, key, left) in left {
+            let at = self.objects.get_mut(&object).expect("judged object");
+            records.push(match at.place.depth {
+                DEPTH_RECORDS => Arc::clone(&key),
+                _ => Arc::clone(&at.place.record),
+            });
+            let history = at.keys.entry(Arc::clone(&key)).or_default();
+            history.push(chain, seq, left);
+            undo.left.push((object, key));
+        }
+        for (object, shown) in shown {
+            let at = self.objects.get_mut(&object).expect("judged object");
+            at.shown.push(chain, seq, shown);
+            undo.shown.push(object);
+        }
+        records.sort_unstable();
+        records.dedup();
+        (undo, records.into())
     }
 
     fn actor_index(&mut self, id: Box<[u8]>) -> u32 {

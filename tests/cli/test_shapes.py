@@ -65,7 +65,9 @@ def test_invite_and_join(home: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_file", [False, True])
-def test_a_joiner_writes_and_sees_its_own_records(home: Path, tmp_path: Path, as_file: bool) -> None:
+def test_a_joiner_writes_and_sees_its_own_records(
+    home: Path, tmp_path: Path, as_file: bool
+) -> None:
     file = tmp_path / "invite"
     text = done("invite", "--file", file, home=home)["invite"]
     ben = tmp_path / "ben"

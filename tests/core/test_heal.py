@@ -152,6 +152,46 @@ def test_an_equal_edit_made_twice_is_written_twice() -> None:
     assert values(two, A, "status") == ["open"]
 
 
+def test_equal_edits_seen_by_way_of_siblings_are_two() -> None:
+    """The later one was written under another nonce and saw the first through two siblings only."""
+    one, two, three = Device(1), Device(2), Device(3)
+    one.write(slip(A, status="open"))
+    sync(one, two, three)
+    two.write([("put", A, "note", "two")])
+    three.write([("put", A, "mark", "three")])
+    one.write([("put", A, "status", "closed")])
+    send(two, three)
+    three.write([("put", A, "more", "upon both")])
+    sync(one, two, three)
+    two.write([("put", A, "more", "upon all")])
+    sync(one, two, three)
+    one.actor = one.fresh_actor()
+    one.write([("put", A, "status", "open")])
+    one.write([("put", A, "status", "closed")])
+    forked(one)
+    written = one.heal()
+    assert len(written) == 5, "open, closed, open, closed, and the other branch"
+    assert "closed" in values(one, A, "status")
+    one.restart()
+    assert not one.document.needs_heal(one.key.public)
+
+
+def test_the_branch_of_the_later_one_may_end_first() -> None:
+    """A copy of the later of two equal edits does not stand for the earlier one as well."""
+    one = Device(1)
+    first = one.actor
+    one.write(slip(A, status="open"))
+    one.actor = one.fresh_actor()
+    one.write([("put", A, "status", "closed")])
+    one.write([("put", A, "status", "open")])
+    one.actor = first
+    one.write(slip(B, title="the older nonce goes on"))
+    forked(one)
+    one.heal()
+    one.restart()
+    assert not one.document.needs_heal(one.key.public)
+
+
 def test_an_older_equal_edit_of_another_nonce_is_no_copy() -> None:
     """The first open was seen by what was left out; it cannot stand for the later one."""
     one = Device(1)
@@ -232,6 +272,31 @@ def test_a_deletion_of_what_is_gone_is_remembered_too() -> None:
     one.restart()
     settle(one, two)
     assert [value for value in values(one, A, "note") if value is not None] == ["a new one"]
+
+
+def test_a_settled_conflict_is_settled_again() -> None:
+    """Settling by the value that wins already is written as a deletion of the other one."""
+    one, two = Device(1), Device(2)
+    copy = one.copy()
+    two.write(slip(A, title="x"))
+    sync(one, two)
+    two.write([("put", A, "title", "red")])
+    third = Device(3)
+    send(one, third)
+    third.write([("put", A, "title", "blue")])
+    send(two, one)
+    send(third, one)
+    winner = one.document.records([A])[A]["fields"]["title"][0][0]
+    one.write([("put", A, "title", winner)])
+    assert values(one, A, "title") == [winner]
+    copy.write(slip(B, title="from a backup"))
+    send(copy, one, copy.document.whole())
+    assert values(one, A, "title") == ["blue", "red"]
+    assert len(one.heal()) == 2
+    assert values(one, A, "title") == [winner]
+    assert not one.document.needs_heal(one.key.public)
+    one.restart()
+    assert not one.document.needs_heal(one.key.public)
 
 
 def test_a_change_that_fits_no_longer_is_passed_over() -> None:
@@ -335,8 +400,9 @@ def test_no_edit_of_a_live_device_is_lost(steps: list[tuple[str, int, int]], see
             device.heal()
             shown = sorted(device.document.records())
             if kind == "edit" and shown:
-                edits: list[Any] = [("put", chance.choice(shown), "note", str(chance.random()))]
-                device.write(edits)
+                record = chance.choice(shown)
+                note = "b" if values(device, record, "note") == ["a"] else "a"
+                device.write([("put", record, "note", note)])
             else:
                 record = record_id(chance)
                 device.write(drawn_slip(chance, record))
@@ -359,6 +425,9 @@ def test_no_edit_of_a_live_device_is_lost(steps: list[tuple[str, int, int]], see
     shown_everywhere = set(devices[2].document.records())
     assert written[0] | written[1] <= shown_everywhere
     assert len({device.document.state_hash() for device in devices}) == 1
+    for device in devices:
+        device.restart()
+        assert not device.document.needs_heal(device.key.public), "nothing is written twice"
 
 
 def test_the_longest_change_can_be_forced() -> None:

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 
@@ -305,18 +305,6 @@ class TestRealAlone:
             assert isinstance(event, Unavailable)
             assert "Address already in use" in event.reason
 
-    async def test_ten_thousand_fake_services_hide_nobody(self, keys: list[bytes]) -> None:
-        opening = real()
-        async with opening(discovery_keys=keys, port=next(_PORTS), random=os.urandom) as events:
-            await announced(events)
-            await trio.to_thread.run_sync(flood, 10_000)
-            friend = opening(discovery_keys=keys, port=next(_PORTS), random=os.urandom)
-            async with friend as other:
-                name = (await announced(other)).instance
-                event = await next_of(events, Discovered)
-                assert isinstance(event, Discovered)
-                assert event.instance == name
-
     async def test_a_service_with_missing_records_is_asked_for(self, keys: list[bytes]) -> None:
         """Another device announces a bare name first; the answer to our question completes it."""
         instance, port = os.urandom(8).hex(), next(_PORTS)
@@ -324,33 +312,6 @@ class TestRealAlone:
             async with real()(discovery_keys=keys, port=next(_PORTS), random=os.urandom) as events:
                 event = await next_of(events, Discovered)
                 assert event == Discovered(instance, (f"127.0.0.1:{port}",), 0)
-
-
-def records(count: int) -> Iterable[bytes]:
-    """Packets that announce `count` services with random names and tags."""
-    for _ in range(count // 20):
-        out = zeroconf.DNSOutgoing(0x8400)
-        for _ in range(20):
-            name = f"{os.urandom(8).hex()}.{SERVICE_TYPE}"
-            info = zeroconf.ServiceInfo(
-                SERVICE_TYPE,
-                name,
-                port=9,
-                properties={b"v": b"1", b"t": os.urandom(8).hex().encode()},
-                server=f"{os.urandom(8).hex()}.local.",
-                parsed_addresses=["127.0.0.1"],
-            )
-            for record in (info.dns_pointer(), info.dns_text(), info.dns_service()):
-                out.add_answer_at_time(record, 0)
-        yield from out.packets()
-
-
-def flood(count: int) -> None:
-    """Announce `count` fake services on the loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth:
-        mouth.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
-        for packet in records(count):
-            mouth.sendto(packet, ("224.0.0.251", 5353))
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 //! What the tests of the gate share: a small document, changes altered and checksummed again.
 #![allow(dead_code)] // Each test file uses its own part of it.
 
+pub mod damage;
+pub mod devices;
+
 use _automerge::chunk::{self, Hash};
 use _automerge::document::{self, Document, Fault};
 use _automerge::edit::Edit;
@@ -261,4 +264,49 @@ impl Dice {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((z ^ (z >> 31)) % below as u64) as usize
     }
+}
+
+/// A makes a record (a1: ops 2-4), B edits it (b1: op 5), A edits on top of both (a2: op 6). The
+/// next change of A starts at op 7.
+pub struct World {
+    pub raws: Vec<Vec<u8>>,
+    pub a1: Hash,
+    pub b1: Hash,
+    pub a2: Hash,
+}
+
+pub fn world() -> World {
+    let mut document = new_document();
+    let a1 = write(
+        &mut document,
+        &A,
+        &[make(RECORD), put("kind", "need"), put("rev", 1)],
+    );
+    let b1 = write(&mut document, &B, &[put("rev", 2)]);
+    let a2 = write(&mut document, &A, &[put("title", "Water")]);
+    World {
+        a1: hash(&a1),
+        b1: hash(&b1),
+        a2: hash(&a2),
+        raws: vec![a1, b1, a2],
+    }
+}
+
+impl World {
+    pub fn document(&self) -> Document {
+        holding(&self.raws)
+    }
+
+    /// The next change of A, not accepted yet.
+    pub fn next(&self, edits: &[Edit]) -> Vec<u8> {
+        draft(&self.raws, &A, edits)
+    }
+
+    pub fn verdict(&self, raw: &[u8]) -> String {
+        check(&mut self.document(), &A, &[raw])
+    }
+}
+
+pub fn record() -> ObjectId {
+    ObjectId::Id(op_id(2, &A))
 }
