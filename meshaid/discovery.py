@@ -117,7 +117,7 @@ class _Service:
         self._incomplete: deque[str] = deque(maxlen=limits.MAX_CANDIDATES)
         self._unjudged: deque[str] = deque(maxlen=limits.MAX_CANDIDATES)
         self._zeroconf = _open_zeroconf(networks)
-        self._browser = self._search()
+        self._browser: zeroconf.ServiceBrowser | None = None
 
     def announce(self, addresses: Sequence[str], port: int) -> None:
         """Say that we are here: three times within half a second."""
@@ -132,10 +132,13 @@ class _Service:
         )
         self._zeroconf.register_service(info, cooperating_responders=True)
 
-    def rescan(self) -> None:
-        """Ask everybody anew; what is known already is reported again."""
-        self._browser.cancel()
-        self._browser = self._search()
+    def search(self) -> None:
+        """Ask everybody; a second call asks anew and reports again what is known already."""
+        if self._browser is not None:
+            self._browser.cancel()
+        self._browser = zeroconf.ServiceBrowser(
+            self._zeroconf, SERVICE_TYPE, handlers=[self._heard]
+        )
 
     def bind_late(self) -> None:
         """Take up addresses that could not be bound: a fresh IPv6 address waits for a second."""
@@ -155,11 +158,9 @@ class _Service:
 
     def close(self) -> None:
         """Say goodbye and end both threads. The browser's thread outlives zeroconf otherwise."""
-        self._browser.cancel()
+        if self._browser is not None:
+            self._browser.cancel()
         self._zeroconf.close()
-
-    def _search(self) -> zeroconf.ServiceBrowser:
-        return zeroconf.ServiceBrowser(self._zeroconf, SERVICE_TYPE, handlers=[self._heard])
 
     def _heard(
         self,
@@ -303,6 +304,8 @@ async def _announce(inbox: Inbox, service: _Service, addresses: tuple[str, ...],
     inbox.put(
         Announced(service.instance, tuple(format_address(address, port) for address in addresses))
     )
+    # Only now: whoever takes the events throws away what came before `Announced`.
+    await trio.to_thread.run_sync(service.search)
     if addresses:
         await trio.to_thread.run_sync(service.announce, addresses, port)
 
@@ -320,7 +323,7 @@ async def _until_changed(
         if await trio.to_thread.run_sync(read) != on or seconds_asleep() - asleep > 1.0:
             return
         if trio.current_time() >= scan_at:
-            await trio.to_thread.run_sync(service.rescan)
+            await trio.to_thread.run_sync(service.search)
             scan_at = trio.current_time() + limits.RESCAN_SECONDS
 
 

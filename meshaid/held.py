@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from meshaid import limits
 from meshaid.connection import Connection
 from meshaid.core import ids
 from meshaid.core.meeting_events import Ended
@@ -23,6 +24,8 @@ class Held:
     member: bytes | None = None
     ending: Ended | None = None
     said_not_known: bool = False
+    remembered_at: int = -limits.REMEMBER_SECONDS
+    """When the ledger was last told that both are in sync, in seconds since 1970."""
 
 
 def peer_row(held: Held, last_sync: int | None) -> dict[str, Any]:

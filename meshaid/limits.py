@@ -292,3 +292,6 @@ ANSWER_SECONDS: Final = 120.0
 """How long a peer may leave every question unanswered: one delta message at 2 kB/s fits into it."""
 CONTROL_SECONDS: Final = 60.0
 """How long a command waits for the running node's answer; a large import takes seconds."""
+
+REMEMBER_SECONDS: Final = 60
+"""How often one session writes down that both are in sync: each is a commit, and cards wear out."""

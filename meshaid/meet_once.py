@@ -6,9 +6,9 @@ It works beside a running node (through the node's store thread) and without one
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, final
 
 import trio
@@ -16,8 +16,10 @@ import trio
 from meshaid import limits
 from meshaid.addresses import parse_address
 from meshaid.connection import Connection, Owner
+from meshaid.core.ledger import AddressRow, Ledger, MeetingRow
 from meshaid.core.meeting import Meeting
 from meshaid.core.meeting_events import Ended, InSync, MeetingEvent, NotKnownYet, PeerProven
+from meshaid.core.replica import Replica
 from meshaid.core.served import Served
 from meshaid.core.session import Ending
 from meshaid.errors import NotKnownYet as NotKnownYetError
@@ -111,8 +113,14 @@ def _not_known(event: NotKnownYet) -> str:
 class _Alone:
     """The owner of a connection where no node runs: work is done on the spot."""
 
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+
     async def step(self, connection: Connection, work: Callable[[], object]) -> None:
         work()
+        _, healed = self._replica.take_changes_and_heal()
+        for change in healed:
+            connection.meeting.local_change(change.genesis, change.before, trio.current_time())
         connection.take_events(connection.meeting.events())
         connection.wake()
 
@@ -122,7 +130,9 @@ class _Alone:
         return data
 
 
-def meet_once(home: OpenHome, address: str, timeout: float) -> dict[str, Any]:
+def meet_once(
+    home: OpenHome, address: str, timeout: float, *, clock: Callable[[], float] = time.time
+) -> dict[str, Any]:
     """`sync` without a running node: `{digest, equal, reason}`. Raises as `dial` and `meet`."""
 
     async def run() -> Met:
@@ -134,6 +144,17 @@ def meet_once(home: OpenHome, address: str, timeout: float) -> dict[str, Any]:
             now=trio.current_time(),
             once=True,
         )
-        return await meet(stream, meeting, _Alone(), address, timeout)
+        return await meet(stream, meeting, _Alone(home.replica), address, timeout)
 
-    return trio.run(partial(run)).as_json(home.replica.digest())
+    met = trio.run(run)
+    if met.equal and met.device is not None:
+        remember_meeting(home.store, met.device, address, int(clock()))
+    return met.as_json(home.replica.digest())
+
+
+def remember_meeting(ledger: Ledger, device: bytes, address: str | None, met_at: int) -> None:
+    """Keep when a device was last in sync, and the address at which it was dialed, if it was."""
+    with ledger.transaction():
+        ledger.put_meeting(MeetingRow(device, met_at))
+        if address is not None:
+            ledger.remember_address(AddressRow(address, device, met_at))

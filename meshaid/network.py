@@ -18,7 +18,6 @@ import trio
 from meshaid import limits
 from meshaid.addresses import format_address, parse_address
 from meshaid.connection import Connection, Owner
-from meshaid.core.ledger import AddressRow, MeetingRow
 from meshaid.core.meeting import Meeting
 from meshaid.core.meeting_events import (
     Ended,
@@ -57,7 +56,7 @@ from meshaid.events import (
 )
 from meshaid.events import RunRefused as RunRefusedEvent
 from meshaid.held import Held, away_row, peer_row
-from meshaid.meet_once import Met, dial, meet
+from meshaid.meet_once import Met, dial, meet, remember_meeting
 from meshaid.mesh import Links
 from meshaid.sockets import not_listening, open_listeners, own_hosts
 
@@ -361,17 +360,11 @@ class Network:
 
     async def _remember(self, held: Held) -> None:
         """Keep when, and by which dialed address, this peer was last in sync."""
-        if held.device is None:
+        met_at = int(self._clock())
+        if held.device is None or 0 <= met_at - held.remembered_at < limits.REMEMBER_SECONDS:
             return
-        device, met_at = held.device, int(self._clock())
-
-        def keep() -> None:
-            ledger = self._replica.ledger
-            with ledger.transaction():
-                ledger.put_meeting(MeetingRow(device, met_at))
-                if held.dialed is not None:
-                    ledger.remember_address(AddressRow(held.dialed, device, met_at))
-
+        held.remembered_at = met_at
+        keep = partial(remember_meeting, self._replica.ledger, held.device, held.dialed, met_at)
         await self._node.work(keep)
 
     async def _close(self, number: int, reason: ByeReason) -> None:

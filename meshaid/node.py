@@ -122,10 +122,7 @@ class Node:
     ) -> _Outcome:
         """Tell every meeting what is new, and gather what the world should hear. Store thread."""
         events: list[NodeEvent] = []
-        changes = self._replica.take_changes()
-        if any(change.genesis == self._replica.own_genesis for change in changes):
-            self._replica.heal()
-            changes += self._replica.take_changes()
+        changes, healed = self._replica.take_changes_and_heal()
         new_roster = self._replica.roster is not self._roster
         if new_roster:
             self._roster = self._replica.roster
@@ -134,11 +131,11 @@ class Node:
         for connection in connections:
             if new_roster:
                 connection.meeting.roster_changed(now)
-            for change in changes if connection is not source else ():
+            for change in healed if connection is source else [*changes, *healed]:
                 connection.meeting.local_change(change.genesis, change.before, now)
             if new_roster or changes or connection is source:
                 heard.append((connection, connection.meeting.events()))
-        events += self._board_events(changes, wall)
+        events += self._board_events([*changes, *healed], wall)
         return _Outcome(tuple(events), tuple(heard))
 
     def _board_events(self, changes: Sequence[Changed], wall: int) -> list[BoardEvent]:

@@ -290,6 +290,10 @@ class Replica:
             raise
 
     # ---- acceptance
+    def waiting_runs(self) -> int:
+        """How many received runs wait for a card or a predecessor, in all documents."""
+        return sum(map(self._waiting.count, self._waiting.documents()))
+
     def takes(self, genesis: bytes) -> bool:
         """Whether runs of this document are taken: it is shown to peers, or it is our own."""
         return self.may_serve(genesis) or genesis == self.own_genesis
@@ -384,6 +388,15 @@ class Replica:
         if noted is not None:
             before, touched = noted.before, touched | noted.records
         self._changed[document.genesis] = Changed(document.genesis, before, frozenset(touched))
+
+    def take_changes_and_heal(self) -> tuple[list[Changed], list[Changed]]:
+        """What changed, and what this device wrote again because of it.
+
+        The first need not go back to where it came from; the second is new to everybody.
+        """
+        changed = self.take_changes()
+        own = any(change.genesis == self.own_genesis for change in changed)
+        return changed, self.take_changes() if own and self.heal() else []
 
     def follow_records(self) -> set[tuple[bytes, str]]:
         """A set that from now on gathers (member, record id) of records to read again."""

@@ -223,9 +223,7 @@ class World:
         laptop.open()
         return self._add(name, folder, laptop.machine, laptop.invite_key)
 
-    def _add(
-        self, name: str, folder: Path, machine: str = "", invite_key: bytes = b""
-    ) -> Laptop:
+    def _add(self, name: str, folder: Path, machine: str = "", invite_key: bytes = b"") -> Laptop:
         machine = machine or f"{name} {self._seed}"
         laptop = Laptop(self, name, folder, machine=machine, invite_key=invite_key)
         self.laptops[name] = laptop
@@ -276,9 +274,7 @@ class World:
                 now=now,
                 once=once,
             ),
-            Meeting(
-                listener.knowledge, role="listener", ephemeral=self._ephemeral(32), now=now
-            ),
+            Meeting(listener.knowledge, role="listener", ephemeral=self._ephemeral(32), now=now),
         )
         for laptop, meeting in zip(pair, meetings, strict=True):
             laptop.meetings.add(meeting)

@@ -102,7 +102,9 @@ class TestAcceptance:
             opening(discovery_keys=keys, port=ports[0], random=os.urandom) as first,
             opening(discovery_keys=keys, port=ports[1], random=os.urandom) as second,
         ):
-            names = [await announced(first), await announced(second)]
+            names = [await first.receive(), await second.receive()]
+            assert isinstance(names[0], Announced)
+            assert isinstance(names[1], Announced)
             assert names[0].addresses == (f"127.0.0.1:{ports[0]}",)
             assert names[0].instance != names[1].instance
             assert await next_of(first, Discovered) == Discovered(
