@@ -447,6 +447,8 @@ class Replica:
         document = self._document(self.own_genesis)
         before = document.clock()
         with self._commit():
+            if not document.continues(self.actor):
+                self._draw_nonce()
             written = [
                 change
                 for edits in changes
