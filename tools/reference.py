@@ -1,4 +1,4 @@
-"""Write the reference pages that follow from the code: commands, limits, errors.
+"""Write the reference pages that follow from the code: commands, limits, errors, records.
 
 Run without arguments to write docs/reference/*.md, with --check to compare only (exit 1 and a
 sentence for each page that is out of date).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,10 +126,88 @@ def commands_page() -> Iterator[str]:
             yield f"```text\n{help_text(command, f'meshaid {name}')}\n```"
 
 
+# ---- records
+
+
+def type_words(field_type: object) -> str:
+    """A field's type as the protocol page names it, with its bounds or words."""
+    from meshaid.core import fields
+
+    match field_type:
+        case fields.Line(most):
+            return f"line({most})"
+        case fields.Text(most):
+            return f"text({most})"
+        case fields.Texts(most):
+            return f"texts({most})"
+        case fields.Int(least, most):
+            return f"int {least} to {most}"
+        case fields.Choice(words):
+            return f"code: {', '.join(words)}"
+        case fields.Codes(words):
+            return f"codes: {', '.join(words)}" if words else "codes"
+    named = {
+        fields.Amount: "amount",
+        fields.UnitName: "unit",
+        fields.Time: "time",
+        fields.Bool: "bool",
+        fields.CategoryCode: "code: a category",
+        fields.Ref: "ref",
+        fields.Language: "language",
+        fields.HubLetter: "letter",
+    }
+    return named[type(field_type)]
+
+
+def records_page() -> Iterator[str]:
+    """The page of all kinds of record with their fields, of categories and of units."""
+    from meshaid.core import schema
+
+    yield "# Records: fields and codes\n"
+    yield (
+        "What the kinds of record hold. The types are those of the protocol page, section Records."
+    )
+    yield "\n## In every kind\n\nBesides `kind` itself; `kind` and `created_at` are required.\n"
+    yield from field_table(schema.COMMON)
+    for kind in schema.KINDS.values():
+        own = {name: kind.fields[name] for name in kind.fields if name not in schema.COMMON}
+        term = "never, unless it says so" if kind.hours is None else f"after {kind.hours} h"
+        writers = ", ".join(sorted(kind.writers))
+        yield f"\n## {kind.code}\n\nWritten by members of kind: {writers}. Expires {term}.\n"
+        yield from field_table(own)
+    yield "\n## Reserved\n\nKinds and fields of later versions: nobody uses these names otherwise."
+    yield "\n| kind | fields |\n|---|---|"
+    for code, names in schema.RESERVED.items():
+        yield f"| `{code}` | {', '.join(f'`{name}`' for name in names) or '-'} |"
+    yield from code_tables()
+
+
+def field_table(known: Mapping[str, object]) -> Iterator[str]:
+    """One row a field."""
+    yield "| field | type |\n|---|---|"
+    for name, field_type in known.items():
+        yield f"| `{name}` | {type_words(field_type)} |"
+
+
+def code_tables() -> Iterator[str]:
+    """Categories and units."""
+    from meshaid.core.amounts import UNITS
+    from meshaid.core.categories import CATEGORIES
+
+    yield "\n## Categories\n\n| code | label | privacy | usual unit |\n|---|---|---|---|"
+    for row in CATEGORIES.values():
+        yield f"| `{row.code}` | {row.label} | {row.privacy} | {row.usual_unit or '-'} |"
+    yield "\n## Units\n\nA unit of its own dimension stands alone.\n"
+    yield "| code | label | dimension | in base units |\n|---|---|---|---|"
+    for unit in UNITS.values():
+        yield f"| `{unit.code}` | {unit.label} | {unit.dimension} | {unit.to_base} |"
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "cli.md": commands_page,
     "errors.md": errors_page,
     "limits.md": limits_page,
+    "records.md": records_page,
 }
 
 

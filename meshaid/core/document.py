@@ -244,7 +244,8 @@ class Document:
         try:
             last = parse_change(run.changes[-1])
         except ValueError as error:
-            return Outcome.refused("G1", str(error))
+            verdict = self._native.check(run.actor, standing, list(run.changes))
+            return Outcome.refused(verdict.rule or "G1", str(error))  # the gate names its rule
         head = change_hash(run.changes[-1])
         if head in self._history:
             return Outcome("accepted")

@@ -303,7 +303,7 @@ def head_of(actor: bytes, texts: Sequence[str]) -> bytes:
 def encode_run(run: Run, actors: Sequence[bytes]) -> list[object]:
     """A run of one change; the place in its chain travels as the base."""
     number, text = msgpack.unpackb(run.changes[0])
-    change = [[], b"", columns_of(text)]
+    change = [[], [], columns_of(text)]
     return [actors.index(run.actor), number.to_bytes(8, "big"), [change], run.signature]
 
 

@@ -102,7 +102,7 @@ def forged_run(
     texts = author.knowledge.chains[sha(b"document", author.knowledge.member)][actor][:number]
     signature = seal(actor, head_of(actor, [*texts, text])) if sealed else bytes(64)
     data = text.encode()
-    change = [[], b"", bytes([1, 1, len(data)]) + data]
+    change = [[], [], bytes([1, 1, len(data)]) + data]
     run = [0, number.to_bytes(8, "big"), [change], signature]
     return bytes(msgpack.packb([genesis, [actor], [run]]))
 
@@ -558,7 +558,7 @@ def test_disk_errors_reach_the_shell(
 def test_pushed_document_of_nobody_is_not_acknowledged(puppet: Puppet) -> None:
     for number in range(20):
         genesis = sha(b"nobody's", b"%d" % number)
-        run = [0, bytes(8), [[[], b"", b"\x00"]], bytes(64)]
+        run = [0, bytes(8), [[[], [], b"\x00"]], bytes(64)]
         puppet.say(Delta(0, (bytes(msgpack.packb([genesis, [bytes(36)], [run]])),)))
     assert not puppet.took(DocumentState)
     assert not puppet.meeting.closed
