@@ -23,8 +23,9 @@ from meshaid.board_face import BoardFace
 from meshaid.connection import Connection
 from meshaid.control_server import serve_control
 from meshaid.core import ids
+from meshaid.core.documents import Changed
 from meshaid.core.meeting_events import MeetingEvent
-from meshaid.core.replica import Changed, Replica
+from meshaid.core.replica import Replica
 from meshaid.desk import Desk
 from meshaid.errors import DocumentPoisoned, MeshaidError, StoreError
 from meshaid.events import (

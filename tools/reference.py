@@ -1,4 +1,4 @@
-"""Write the reference pages that follow from the code: commands, limits, errors, records.
+"""Write the reference pages that follow from the code: commands, limits, errors, records, modules.
 
 Run without arguments to write docs/reference/*.md, with --check to compare only (exit 1 and a
 sentence for each page that is out of date).
@@ -203,10 +203,31 @@ def code_tables() -> Iterator[str]:
         yield f"| `{unit.code}` | {unit.label} | {unit.dimension} | {unit.to_base} |"
 
 
+# ---- modules
+
+
+def modules_page() -> Iterator[str]:
+    """The page of all modules: the first sentence of each one's own docstring."""
+    yield "# Modules\n"
+    yield (
+        "What is where, in the words with which each file begins. The picture of their layers is\n"
+        "on the architecture page."
+    )
+    package = ROOT / "meshaid"
+    for folder in (package / "core", package, package / "cli", package / "testing"):
+        yield f"\n## {folder.relative_to(ROOT)}\n\n| file | what |\n|---|---|"
+        for path in sorted(folder.glob("*.py")):
+            told = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            first = sentences(told.partition("\n\n")[0]).partition(". ")[0].rstrip(".:")
+            if first:
+                yield f"| `{path.name}` | {first} |"
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "cli.md": commands_page,
     "errors.md": errors_page,
     "limits.md": limits_page,
+    "modules.md": modules_page,
     "records.md": records_page,
 }
 

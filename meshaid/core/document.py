@@ -26,7 +26,7 @@ from meshaid.core.chunk import ACTOR_BYTES, change_hash, parse_change
 from meshaid.core.clocks import state_hash
 from meshaid.core.delta import Run, signed_bytes
 from meshaid.core.fork import DEVICE_BYTES, Change, Clock, Cuts, History
-from meshaid.core.heal import Edit, LeftOut, again, effect_of
+from meshaid.core.heal import Edit, LeftOut, Seen, again, effect_of
 from meshaid.core.keys import SigningKey, verify
 from meshaid.core.pieces import Pieces
 from meshaid.errors import InvalidInput, InvalidSignature, LocalProtocolError, StoreError
@@ -168,6 +168,10 @@ class Document:
     def __len__(self) -> int:
         """How many changes are held, counting or not."""
         return len(self._history)
+
+    def devices(self) -> set[bytes]:
+        """The devices (32 bytes) of which a change is held, counting or not."""
+        return {actor[:DEVICE_BYTES] for actor in self._history.actors()}
 
     def holds(self, change: bytes) -> bool:
         """Whether the change with this hash is held, counting or not."""
@@ -386,10 +390,10 @@ class Document:
         self, device: bytes, key: SigningKey, fresh_actor: Callable[[], bytes]
     ) -> list[Written]:
         """Write this device's left-out changes again: each branch in order, under an actor of its
-        own, all upon what counts now, side by side.
+        own, upon what counts now of what it had seen, so that all stand side by side.
 
-        What breaks a limit upon what counts by now is passed over until the document is loaded
-        again. Afterwards the device goes on under a new nonce.
+        What breaks a limit there is passed over until the document is loaded again. Afterwards the
+        device goes on under a new nonce.
 
         Args:
           fresh_actor: draws a new actor of this device at each call.
@@ -400,21 +404,26 @@ class Document:
         """
         written: list[Written] = []
         self._settle()
-        base = self._history.in_order()
         left = LeftOut(self._history, device, self._native.edits)
+        seen = Seen(self._history)
         for branch in left.branches():
-            self._native.rebuild(base)
+            below: list[bytes] = []
+            self._native.rebuild(below)
+            seen.start_branch()
             actor = fresh_actor()
             if self._history.length(actor):
                 raise LocalProtocolError("a branch is written again by an actor of its own")
-            copies: list[Written] = []
             for change in branch:
-                if not left.is_done(change) and (
-                    copy := self._write_again(change, actor, key, base, copies)
-                ):
+                if left.is_done(change):
+                    continue
+                news = seen.more(change)
+                self._native.apply(news)
+                below += news
+                copy = self._write_again(change, actor, key, below)
+                if copy is not None:
                     left.note_written(change)
-                    copies.append(copy)
-            written += copies
+                    below.append(copy.hash)
+                    written.append(copy)
         if written:
             self._history.take_news()
             self._native.rebuild(self._history.in_order())
@@ -426,14 +435,13 @@ class Document:
         change: Change,
         actor: bytes,
         key: SigningKey,
-        base: list[bytes],
-        copies: Sequence[Written],
+        below: list[bytes],
     ) -> Written | None:
-        """Write a left-out change again after `copies`; None when it breaks a limit there."""
+        """Write a left-out change again upon these; None when it breaks a limit there."""
         effect = effect_of(self._native.edits(change.hash))
         shown = self._native.records(sorted({target[0] for target in effect}))
         edits = again(effect, {record: view["fields"] for record, view in shown.items()})
         try:
-            return self._write(actor, key, edits, lambda: [*base, *(copy.hash for copy in copies)])
+            return self._write(actor, key, edits, lambda: below)
         except InvalidInput:
             return None

@@ -1,8 +1,9 @@
 """Which of a device's own changes must be written again because they do not count.
 
 A device whose changes are left out (by its own fork after a restored backup, or by a sibling's)
-writes each left-out branch again, in order, under a new actor of its own, upon what counts. The
-branches stand side by side, so that none overwrites another and a person sees both values.
+writes each left-out branch again, in order, under a new actor of its own, upon what counts of what
+it had seen. The branches stand side by side, with each other and with what others wrote meanwhile:
+none overwrites what its author had not seen, and a person sees both values.
 
 A left-out change is **done** when it stands again: when another actor of the device has a counting
 change with equal edits that the left-out one had not seen. Where a device made equal edits twice,
@@ -119,6 +120,32 @@ class LeftOut:
                 covered.update(chain)
                 branches.append([self._history.changes[h] for h in reversed(chain)])
         return branches[::-1]
+
+
+class Seen:
+    """What counts of what a branch had seen, as it grows from change to change."""
+
+    def __init__(self, history: History) -> None:
+        self._changes = history.changes
+        self._places = {change: place for place, change in enumerate(history.in_order())}
+        self._walked: set[bytes] = set()
+
+    def start_branch(self) -> None:
+        """Forget what was given out: another branch comes next."""
+        self._walked.clear()
+
+    def more(self, change: Change) -> list[bytes]:
+        """What counts in the past of this change and was not given out before, in causal order."""
+        found = []
+        todo = list(change.deps)
+        while todo:
+            change_hash = todo.pop()
+            if change_hash not in self._walked and change_hash in self._changes:
+                self._walked.add(change_hash)
+                todo += self._changes[change_hash].deps
+                if change_hash in self._places:
+                    found.append(change_hash)
+        return sorted(found, key=self._places.__getitem__)
 
 
 def effect_of(edits: Iterable[Edit]) -> Effect:

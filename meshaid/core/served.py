@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from meshaid.core.cards import Device, read_own_card
 from meshaid.core.delta import Run, StrippedDelta
+from meshaid.core.documents import Received
 from meshaid.core.knowledge import Channel, NotProven, Proven, Removed, Standing
 from meshaid.core.noise import channel_prologue
-from meshaid.core.replica import Received, Replica
+from meshaid.core.replica import Replica
 from meshaid.core.shapes import Clock
 from meshaid.core.shelf import CardsAdded
 from meshaid.errors import RemoteProtocolError
@@ -53,10 +54,8 @@ class Served:
             if card is None or view.card_hash[:NAME_BYTES] == card or shown is not None:
                 return Proven(view.key, view.member)
             return NotProven()
-        if shown is not None and isinstance(shown.card, Device):
-            if roster.member_of_ever(shown.card.device_key):
-                return Removed()
-        return NotProven()
+        device = shown.card.device_key if shown and isinstance(shown.card, Device) else b""
+        return Removed() if roster.member_of_ever(device) else NotProven()
 
     # ---- cards
     def effective(self) -> Collection[bytes]:

@@ -3,7 +3,8 @@
 A card is *effective* when the roster lets it count (docs/protocol.md, "Roster"): only these are in
 the digest and are shown to peers. A card that cannot be judged yet (its granter is not known) is
 *pending*: kept, bounded, oldest out first, and looked at again whenever a card arrives. A card that
-a later one supersedes, or that a cap leaves out, leaves the disk.
+a later one supersedes, or that a cap leaves out, leaves the disk; but never this device's own card,
+nor the newest card of its member: who this is does not depend on who may take part.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from meshaid import limits
 from meshaid.core.cards import Device, Member, SignedCard, decode_card, read_own_card
-from meshaid.core.ledger import CardRow, Ledger
+from meshaid.core.ledger import CardRow, CardState, Ledger
 from meshaid.core.roster import DEFAULT_CAPS, Roster, RosterCaps
 from meshaid.errors import InvalidSignature, RemoteProtocolError, StoreError
 
@@ -55,26 +56,35 @@ class CardShelf:
 
     def reload(self) -> None:
         """Hold what the ledger holds: at the start, and after a commit that failed."""
-        self._held = {row.hash: read_own_card(row.wire) for row in self._ledger.cards()}
+        rows = self._ledger.cards()
+        self._held = {row.hash: read_own_card(row.wire) for row in rows}
+        self._written = {row.hash: row.state for row in rows}
         self._names = {card.hash16: card for card in self._held.values()}
         self.roster = self._judge()
 
     def _judge(self) -> Roster:
         return Roster(self._community, self._held.values(), caps=self._caps)
 
-    def _is_own(self, card: SignedCard) -> bool:
-        """Whether the card brings in this device or its member: never crowded out while pending."""
-        match card.card:
-            case Member(member=member):
-                return member == self._member
-            case Device(device_key=device):
-                return device == self._device
-        return False
+    def _own(self) -> dict[bytes, SignedCard]:
+        """The cards that bring in this device and its member, as of now: they are always kept.
+
+        Cards of this device are few, for it signs along on each of them.
+        """
+        own = {h: c for h, c in self._held.items() if _device_of(c) == self._device}
+        newest = max(self._member_cards(), key=_freshness, default=None)
+        return own if newest is None else {newest.hash: newest, **own}
+
+    def _member_cards(self) -> list[SignedCard]:
+        return [
+            held
+            for held in self._held.values()
+            if isinstance(held.card, Member) and held.card.member == self._member
+        ]
 
     def chain(self) -> list[SignedCard]:
         """The cards from the founding card to this device; only its own while it is not proven."""
         proven = list(self.roster.chain(self._device))
-        return proven or [card for card in self._held.values() if self._is_own(card)]
+        return proven or list(self._own().values())
 
     def named(self, name: bytes) -> SignedCard | None:
         """The held card whose hash begins with these 16 bytes."""
@@ -83,18 +93,14 @@ class CardShelf:
     def own_device_card(self) -> SignedCard:
         """This device's own card; a home always holds it. Raises StoreError when it does not."""
         for held in self._held.values():
-            if isinstance(held.card, Device) and held.card.device_key == self._device:
+            if _device_of(held) == self._device:
                 return held
         raise StoreError("this device's own card is missing; join again in a new home")
 
     def own_member_card(self) -> Member | None:
         """The held card of this device's member with the highest counter."""
-        cards = [
-            held.card
-            for held in self._held.values()
-            if isinstance(held.card, Member) and held.card.member == self._member
-        ]
-        return max(cards, key=lambda card: card.counter, default=None)
+        newest = max(self._member_cards(), key=_freshness, default=None)
+        return newest.card if newest is not None and isinstance(newest.card, Member) else None
 
     def card(self, card_hash: bytes) -> SignedCard:
         """A held card. Raises KeyError."""
@@ -123,23 +129,40 @@ class CardShelf:
             return CardsAdded((), tuple(refused), changed=False)
         before = self.roster.hashes
         self.roster = self._judge()
-        self._settle({card.hash for card in new})
+        self._settle()
         self._names = {card.hash16: card for card in self._held.values()}
         kept = tuple(card.hash for card in new if card.hash in self._held)
         return CardsAdded(kept, tuple(refused), changed=self.roster.hashes != before)
 
-    def _settle(self, fresh: set[bytes]) -> None:
-        """Write how each card stands now; drop the superseded, and the oldest pending ones beyond
-        the limit."""
-        pending = [h for h in self._held if h in self.roster.pending]
-        spare = [h for h in pending if not self._is_own(self._held[h])]
-        crowded = set(spare[: max(0, len(pending) - self._pending_cards)])
+    def _settle(self) -> None:
+        """Write down how cards stand now, where that is new; drop the superseded, and the oldest
+        pending ones beyond the limit."""
+        own = self._own()
+        spare = [h for h in self._held if h in self.roster.pending and h not in own]
+        crowded = set(spare[: max(0, len(spare) - self._pending_cards)])
         for card_hash, card in list(self._held.items()):
             if card_hash in self.roster.hashes:
-                self._ledger.put_card(CardRow(card_hash, card.wire, "effective"))
-            elif card_hash in self.roster.pending and card_hash not in crowded:
-                self._ledger.put_card(CardRow(card_hash, card.wire, "pending"))
+                self._put(card, "effective")
+            elif card_hash in own or (
+                card_hash in self.roster.pending and card_hash not in crowded
+            ):
+                self._put(card, "pending")
             else:
                 del self._held[card_hash]
-                if card_hash not in fresh:
+                if self._written.pop(card_hash, None):
                     self._ledger.drop_card(card_hash)
+
+    def _put(self, card: SignedCard, state: CardState) -> None:
+        if self._written.get(card.hash) != state:
+            self._ledger.put_card(CardRow(card.hash, card.wire, state))
+            self._written[card.hash] = state
+
+
+def _device_of(card: SignedCard) -> bytes | None:
+    """The device that a device card brings in."""
+    return card.card.device_key if isinstance(card.card, Device) else None
+
+
+def _freshness(card: SignedCard) -> tuple[int, bytes]:
+    """As the roster ranks a member's cards."""
+    return (card.card.counter if isinstance(card.card, Member) else 0, card.hash)

@@ -43,8 +43,8 @@ class Wire:
         listener: Meeting,
         *,
         now: float,
-        faults: Faults = Faults(),  # noqa: B008 - it is frozen
-        after_step: Callable[[int], None] = lambda side: None,
+        faults: Faults | None = None,
+        after_step: Callable[[int], None] | None = None,
     ) -> None:
         """Nothing is carried yet.
 
@@ -60,7 +60,7 @@ class Wire:
         self.was_cut = False
         self.cut_in_transfer = False
         """Whether the cut came after one side had proven itself and before both were in sync."""
-        self._faults = faults
+        self._faults = faults or Faults()
         self._after_step = after_step
 
     def run(self, *, until: int | None = None, patience: float = 300.0) -> None:
@@ -148,7 +148,8 @@ class Wire:
 
     def _note(self, side: int) -> None:
         self.events[side].extend(self.meetings[side].events())
-        self._after_step(side)
+        if self._after_step is not None:
+            self._after_step(side)
 
     def accepted(self, side: int) -> int:
         """How often runs from the peer were accepted on this side."""

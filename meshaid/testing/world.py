@@ -281,7 +281,7 @@ class World:
         return Wire(
             *meetings,
             now=now,
-            faults=faults or Faults(),
+            faults=faults,
             after_step=lambda side: self.spread(pair[side], source=meetings[side]),
         )
 
@@ -327,15 +327,13 @@ class World:
 
     def spread(self, laptop: Laptop, *, source: Meeting | None = None) -> None:
         """What a node does after every step: heal, then tell its other meetings what is new."""
-        changes = laptop.replica.take_changes()
-        if any(change.genesis == laptop.replica.own_genesis for change in changes):
-            self.happened["healed"] += laptop.replica.heal()
-            changes += laptop.replica.take_changes()
+        changed, healed = laptop.replica.take_changes_and_heal()
+        self.happened["healed"] += bool(healed)
         new_roster = laptop.take_new_roster()
         for meeting in laptop.meetings:
             if new_roster:
                 meeting.roster_changed(float(self._now))
-            for change in changes if meeting is not source else ():
+            for change in healed if meeting is source else (*changed, *healed):
                 meeting.local_change(change.genesis, change.before, float(self._now))
 
     # ---- the end

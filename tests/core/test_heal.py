@@ -224,9 +224,9 @@ def test_what_is_shown_already_is_written_all_the_same() -> None:
     two.write([("put", A, "status", "closed"), ("put", A, "quantity", True)])
     send(two, one)
     one.heal()
-    assert values(one, A, "status") == ["closed"]
-    assert values(one, A, "quantity") == [1]
-    assert type(values(one, A, "quantity")[0]) is int
+    assert values(one, A, "status") == ["closed", "closed"], "side by side, not one upon the other"
+    assert values(one, A, "quantity") == [1, True]
+    assert {type(value) for value in values(one, A, "quantity")} == {int, bool}
     sync(one, two)
     two.write([("put", A, "status", "open again")])
     sync(one, two)
@@ -299,19 +299,50 @@ def test_a_settled_conflict_is_settled_again() -> None:
     assert not one.document.needs_heal(one.key.public)
 
 
-def test_a_change_that_fits_no_longer_is_passed_over() -> None:
-    """Left out while the record filled up elsewhere: it breaks the record's limit by now."""
+def test_what_a_sibling_wrote_meanwhile_stays_beside_it() -> None:
+    """Its author had not seen the left-out change, so neither may take the other's place."""
     one, two = Device(1), Device(2)
     two.write(slip(A, title="x"))
     sync(one, two)
-    one.write([("put", A, f"mine{n}", "é" * 1_300) for n in range(4)])
-    one.write(slip(B, title="this one fits"))
+    one.write([("put", A, "title", "one's")])
     forked(one)
-    two.write([("put", A, f"theirs{n}", "é" * 1_300) for n in range(4)])
+    two.write([("put", A, "title", "two's")])
     send(two, one)
+    assert values(one, A, "title") == ["two's"]
+    settle(one, two)
+    assert values(two, A, "title") == ["one's", "two's"]
+
+
+def test_what_a_branch_had_seen_on_its_way_it_replaces_again() -> None:
+    one, two = Device(1), Device(2)
+    two.write(slip(A, title="x"))
+    sync(one, two)
+    one.write([("put", A, "note", "first")])
+    two.write([("put", A, "title", "two's")])
+    send(two, one)
+    one.write([("put", A, "title", "one's, in reply")])
+    forked(one)
+    assert values(one, A, "title") == ["two's"]
+    assert one.heal()
+    assert values(one, A, "title") == ["one's, in reply"]
+
+
+def test_a_change_that_fits_no_longer_is_passed_over() -> None:
+    """The sibling whose records it filled left them out; made along with them, it is too long."""
+    thief, one = Device(1), Device(2)
+    records = [record_id(random.Random(number)) for number in range(12)]
+    copy = thief.copy()
+    thief.write([("make", record) for record in records])
+    sync(thief, one)
+    fields = [(record, f"f{n}") for n in range(43) for record in records]
+    one.write([("put", *place, 1) for place in fields[: limits.MAX_CHANGE_OPS]])
+    one.write(slip(B, title="this one fits"))
+    copy.write(slip(C, title="forked"))
+    send(copy, one)
+    assert one.document.records() == {}
     one.heal()
     assert values(one, B, "title") == ["this one fits"]
-    assert values(one, A, "mine0") == []
+    assert values(one, *fields[0]) == []
     assert not one.document.needs_heal(one.key.public), "it does not try for ever"
     one.write(slip(C, title="and the device goes on"))
     one.restart()

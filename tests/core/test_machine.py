@@ -406,12 +406,12 @@ def documents(laptop: Laptop) -> Iterator[tuple[bytes, Document]]:
     for genesis in laptop.replica.items():
         member = laptop.replica.member_of(genesis)
         assert member is not None
-        yield member, laptop.replica._document(genesis)
+        yield member, laptop.replica._documents.get(genesis)
 
 
 def stale_rows(laptop: Laptop) -> list[str]:
     """Records whose row in the read model is not what the document shows."""
-    from meshaid.core.replica import fields_of
+    from meshaid.core.documents import fields_of
 
     stale = []
     for member, document in documents(laptop):

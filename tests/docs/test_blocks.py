@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -19,6 +20,7 @@ import trio
 from tests.docs.blocks import ROOT, Block, Command, blocks_of, commands_of, documents, fits
 
 SECONDS = 60
+SPOKEN = re.compile(r"\b[A-Z] \d{3} \d{3}\b")
 BLOCKS = [block for document in documents() for block in blocks_of(document)]
 PYTHON = [block for block in BLOCKS if block.language in {"python", "py"}]
 PROGRAM = [sys.executable, "-m", "meshaid"]
@@ -54,6 +56,12 @@ def background(words: list[str], folder: Path) -> Iterator[None]:
         assert process.returncode == 0, (first + printed).decode()
 
 
+def with_codes(words: str, shown: str) -> str:
+    """The words with `L…` as the spoken code of that letter which was shown last."""
+    codes = {code[0]: code.replace(" ", "") for code in SPOKEN.findall(shown)}
+    return re.sub(r"\b([A-Z])…", lambda match: codes[match[1]], words)
+
+
 @pytest.mark.parametrize(
     "document",
     [document for document in documents() if shell_commands(document)],
@@ -61,10 +69,11 @@ def background(words: list[str], folder: Path) -> Iterator[None]:
 )
 def test_console_blocks(document: Path, tmp_path: Path) -> None:
     """Each `$ meshaid ...` of a document works, and prints what the document says."""
+    shown = ""
     with ExitStack() as running:
         for command in shell_commands(document):
             where = f"{document.relative_to(ROOT)}:{command.line}: {command.words}"
-            words = PROGRAM + shlex.split(command.words, comments=True)[1:]
+            words = PROGRAM + shlex.split(with_codes(command.words, shown), comments=True)[1:]
             if command.background:
                 running.enter_context(background(words, tmp_path))
                 continue
@@ -79,6 +88,7 @@ def test_console_blocks(document: Path, tmp_path: Path) -> None:
                 check=False,
             )
             printed = done.stdout.decode()
+            shown += printed
             assert done.returncode == 0, f"{where}\n{printed}"
             if command.output:
                 assert fits(command.output, printed), f"{where}\n{printed}"
@@ -122,4 +132,5 @@ def test_blocks_are_found(tmp_path: Path) -> None:
     assert (running.words, running.output, running.background) == ("meshaid run", "", True)
     assert fits("one …\nthree", "one two  \nthree\n")
     assert not fits("one …", "two")
+    assert with_codes("edit L… X…", "X 123 456\nL 000 001\nX 654 321") == "edit L000001 X654321"
     assert document.exists()
