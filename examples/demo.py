@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,12 +71,10 @@ class Laptop:
         if self.host is not None:
             start = self.host.start
         self.node = start(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        threading.Thread(target=self._listen, daemon=True).start()
+        threading.Thread(target=self._listen, args=[self.node.stdout], daemon=True).start()
 
-    def _listen(self) -> None:
-        assert self.node is not None
-        assert self.node.stdout is not None
-        for line in self.node.stdout:
+    def _listen(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
             self._hear(json.loads(line))
 
     def _hear(self, event: dict[str, Any]) -> None:
@@ -233,10 +231,11 @@ def edit_one_slip_twice(cedar: Laptop, desk2: Laptop) -> str:
 def wait_until_equal(laptops: Sequence[Laptop], what: str) -> str:
     """Wait until all of these show the same board; returns its digest."""
     until = time.monotonic() + PATIENCE
+    digests: dict[str, str] = {}
     while time.monotonic() < until:
         digests = {laptop.name: laptop.meshaid("status")["digest"] for laptop in laptops}
-        if len(set(digests.values())) == 1:
-            digest = digests[laptops[0].name]
+        digest = digests[laptops[0].name]
+        if set(digests.values()) == {digest}:
             tell("all" if len(laptops) > 2 else "both", f"{what}: digest {digest[:12]}")
             return digest
         time.sleep(0.2)
