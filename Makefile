@@ -61,11 +61,14 @@ native-checks: $(STAMPS)/venv ## the Rust module: format, clippy, tests
 	$(CARGO) clippy --quiet --all-targets --locked $(MANIFEST) -- -D warnings
 	$(CARGO) test --quiet --locked $(MANIFEST)
 
-reference: develop ## write docs/reference/*.md anew from the code
+reference: develop ## write docs/reference/*.md and docs/pictures/*.svg anew from the code
 	$(BIN)/python tools/reference.py
+	$(BIN)/python tools/pictures.py
 
 docs: develop ## the manual in build/docs, warnings as errors
 	$(BIN)/python tools/reference.py --check
+	$(BIN)/python tools/make_dictionary.py --check
+	$(BIN)/python tools/pictures.py --check
 	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs $(DOCS)/html
 
 wheel-test: $(STAMPS)/wheel $(STAMPS)/js ## the Python tests, against the installed wheel

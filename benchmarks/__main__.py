@@ -11,6 +11,7 @@ from benchmarks.figures import print_table, write_json
 
 
 def main() -> None:
+    """Run every case."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"))
     file = parser.parse_args().json

@@ -1,4 +1,4 @@
-"""What this machine takes for the parts that nobody can save: an fsync, a signature check, bytes."""
+"""What this machine takes for what nobody can save: an fsync, a signature check, the bytes."""
 
 from __future__ import annotations
 

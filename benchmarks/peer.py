@@ -16,10 +16,12 @@ from meshaid.events import NodeEvent, PeerInSync, RecordAdded
 
 
 def say(**told: object) -> None:
+    """One line of JSON with the moment."""
     print(json.dumps({**told, "at": time.monotonic()}), flush=True)
 
 
 def observe(event: NodeEvent) -> None:
+    """What the measuring side waits for."""
     if isinstance(event, PeerInSync):
         say(event="in sync", digest=event.digest)
     elif isinstance(event, RecordAdded):
@@ -27,7 +29,7 @@ def observe(event: NodeEvent) -> None:
 
 
 async def main(home: str) -> None:
-    """Run the home as a node; lines on standard input: `peer HOST:PORT`, `offline`, `statistics`."""
+    """Run the home as a node; standard input says `peer HOST:PORT`, `offline`, `statistics`…"""
     async with meshaid.open_node(home, listen="127.0.0.1:0", mdns=False, observer=observe) as node:
         say(event="listening", address=node.listening[0])
         lines = trio.wrap_file(sys.stdin)

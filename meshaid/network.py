@@ -247,7 +247,9 @@ class Network:
         host, address = peer[0], format_address(peer[0], peer[1])
         half_open = [h for h in self._held.values() if h.connection.meeting.remote_static is None]
         of_host = [h for h in half_open if h.host == host]
-        full = len(half_open) >= limits.MAX_HALF_OPEN or len(self._held) >= limits.MAX_SESSIONS
+        # Counted apart: strangers who say nothing must not take the places of members.
+        sessions = len(self._held) - len(half_open)
+        full = len(half_open) >= limits.MAX_HALF_OPEN or sessions >= limits.MAX_SESSIONS
         if full or len(of_host) >= limits.MAX_HALF_OPEN_PER_ADDRESS:
             await trio.aclose_forcefully(stream)
             return

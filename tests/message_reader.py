@@ -1,18 +1,23 @@
 """A second reader of messages, written from docs/protocol.md alone.
 
-It shares no code with meshaid: `tests/tiny_msgpack.py` and `zlib`. The tests read every vector with
-both and compare, also those that must be refused.
+It shares no code with meshaid: `tests/tiny_msgpack.py`, `zlib`, and the dictionary of the vectors.
+The tests read every vector with both and compare, also those that must be refused.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import zlib
+from pathlib import Path
 from typing import Any
 
 from tests import tiny_msgpack
 
 MIB = 1_048_576
+VECTORS = Path(__file__).parent / "vectors" / "messages.json"
+DICTIONARY = base64.b64decode(json.loads(VECTORS.read_text())["dictionary"])
 SHAPES = {
     1: ("HELLO", "card:16 cards:16 documents:16?"),
     2: ("CARD_LIST", "names:names60000"),
@@ -115,7 +120,7 @@ def read_wants(value: Any) -> list[Any]:
 def read_packed(size: Any, stream: Any, message: str) -> list[str]:
     require(type(size) is int and 1 <= size <= MIB, "size")
     require(type(stream) is bytes, "no stream")
-    inflater = zlib.decompressobj()
+    inflater = zlib.decompressobj(zdict=DICTIONARY)
     try:
         plain = inflater.decompress(stream, size + 1)
     except zlib.error as error:

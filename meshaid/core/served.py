@@ -49,11 +49,15 @@ class Served:
                 raise RemoteProtocolError(
                     "the device card named in HELLO is for another static key"
                 )
-        view = roster.device_by_static(static)
-        if view is not None and self.replica.counts(view.member):
-            if card is None or view.card_hash[:NAME_BYTES] == card or shown is not None:
-                return Proven(view.key, view.member)
-            return NotProven()
+        if card is None:
+            view = roster.device_by_static(static)
+        else:
+            # Anybody can card a copy of a static key: the card that is named decides.
+            view = roster.device_by_card(card)
+            if view is None and shown is not None and isinstance(shown.card, Device):
+                view = roster.devices.get(shown.card.device_key)
+        if view is not None and view.static_key == static and self.replica.counts(view.member):
+            return Proven(view.key, view.member)
         device = shown.card.device_key if shown and isinstance(shown.card, Device) else b""
         return Removed() if roster.member_of_ever(device) else NotProven()
 

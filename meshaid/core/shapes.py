@@ -17,6 +17,7 @@ from typing import Final, Protocol, TypeAlias
 import msgpack
 
 from meshaid import limits
+from meshaid.core.wire_dictionary import WIRE_DICTIONARY
 
 NAME_BYTES: Final = 16
 """Cards and documents are named by the first 16 bytes of their hash wherever 32 would not help."""
@@ -238,7 +239,7 @@ class Rule:
 class Packed:
     """Byte strings as one msgpack array in a zlib stream, behind the array's size.
 
-    The size is announced and checked first, and no more than it is ever inflated.
+    The stream is made with WIRE_DICTIONARY; one without is read too. The size is announced and checked first, and no more than it is ever inflated.
     """
 
     width = 2
@@ -265,11 +266,12 @@ class Packed:
         plain = pack(self._check(value))
         if len(plain) > limits.INFLATE_LIMIT:
             raise ValueError(f"a payload of {len(plain)} bytes is too long: split it")
-        return len(plain), zlib.compress(plain, _ZLIB_LEVEL)
+        stream = zlib.compressobj(_ZLIB_LEVEL, zdict=WIRE_DICTIONARY)
+        return len(plain), stream.compress(plain) + stream.flush()
 
 
 def _inflate(packed: bytes, size: int) -> bytes:
-    stream = zlib.decompressobj()
+    stream = zlib.decompressobj(zdict=WIRE_DICTIONARY)
     try:
         # One byte more than announced: enough to notice that there is more.
         plain = stream.decompress(packed, size + 1)

@@ -13,6 +13,7 @@ is the index over them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from typing import Final
@@ -47,6 +48,7 @@ _UNSPACED: Final = (
     (0xF900, 0xFAFF),  # Han, compatibility
     (0x20000, 0x3FFFF),  # Han, further extensions
 )
+_ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
 _TATWEEL: Final = "\u0640"  # stretches an Arabic word and means nothing
 
 
@@ -78,6 +80,8 @@ def fold(text: str) -> str:
 
 def split(text: str) -> list[str]:
     """The words of a text, folded, in order."""
+    if text.isascii():
+        return _ASCII_WORD.findall(text.casefold())
     words: list[str] = []
     begun = ""
     for character in fold(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import tracemalloc
@@ -40,6 +41,7 @@ from meshaid.core.messages import (
     decode,
     encode,
 )
+from meshaid.core.wire_dictionary import WIRE_DICTIONARY
 from meshaid.errors import LocalProtocolError, RemoteProtocolError
 from tests import message_reader, tiny_msgpack
 from tests.vectors import make_messages
@@ -269,3 +271,18 @@ def test_tiny_reader_agrees_with_msgpack() -> None:
 
 def test_names_in_the_module_are_the_messages() -> None:
     assert all(getattr(messages, form.__name__) is form for form in TYPE_NUMBERS)
+
+
+def test_wire_dictionary_is_that_of_version_1() -> None:
+    """Both sides must hold the same bytes: another dictionary is another version of the wire."""
+    assert hashlib.sha256(WIRE_DICTIONARY).hexdigest() == (
+        "3e618ad2a060178a5b48c73adaa2c27673e82d5b75753e25106f353a20239a09"
+    )
+    assert WIRE_DICTIONARY == message_reader.DICTIONARY
+
+
+def test_stream_without_the_dictionary_is_read_too() -> None:
+    with_it = encode(Delta(0, (b"x" * 300,)))
+    number, request, size, _ = tiny_msgpack.read(with_it)
+    plain = zlib.compress(msgpack.packb([b"x" * 300]))
+    assert decode(bytes(msgpack.packb([number, request, size, plain]))) == (decode(with_it))

@@ -36,10 +36,11 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
     assert not absent
 
 
-def test_generated_pages_are_current() -> None:
-    """docs/reference holds what the code says today: `make reference` writes it."""
+@pytest.mark.parametrize("tool", ["tools/reference.py", "tools/pictures.py"])
+def test_generated_pages_are_current(tool: str) -> None:
+    """Generated pages and pictures hold what the code says today: `make reference` writes them."""
     checked = subprocess.run(
-        [sys.executable, str(ROOT / "tools/reference.py"), "--check"],
+        [sys.executable, str(ROOT / tool), "--check"],
         capture_output=True,
         text=True,
         check=False,

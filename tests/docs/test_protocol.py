@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from meshaid.core.cards import _SHAPES as CARD_SHAPES
 from meshaid.core.messages import _FORMS as MESSAGE_FORMS
 from meshaid.core.messages import RESERVED_TYPES, ByeReason
 from meshaid.core.session import TABLE
+from meshaid.core.wire_dictionary import WIRE_DICTIONARY
 from tests.docs.blocks import ROOT
 
 PAGE = (ROOT / "docs/protocol.md").read_text(encoding="utf-8")
@@ -90,6 +92,12 @@ def test_states_are_described() -> None:
         named = set(re.findall(r"\b(?:[A-Z]+_)?[A-Z]{3,}\b", told[1])) - {"ROSTER", "LIVE"}
         named -= {"RECONCILE", "CLOSED"} | ({"HELLO"} if not row else set())
         assert named == {name.split(" ")[0] for name in row}
+
+
+def test_the_dictionary_is_described() -> None:
+    """The preset dictionary of the streams stands in the page by its length and hash."""
+    assert f"(FDICT) of {len(WIRE_DICTIONARY):,} bytes" in PAGE
+    assert hashlib.sha256(WIRE_DICTIONARY).hexdigest() in PAGE
 
 
 @pytest.mark.parametrize("tag", ["meshaid-card-v1", "meshaid-possession-v1", "meshaid-delta-v1"])

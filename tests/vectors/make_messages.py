@@ -10,10 +10,12 @@ Format: `messages` holds [what it shows, bytes, name, fields]; a field of names,
 a list, a table a list of [name, state], a request a list of [genesis, [[actor, length, head] ...]].
 `refused` holds [what is wrong, bytes]. `digests` holds key, label, items and the keyed digest.
 Streams are stored, not compressed: compressors differ, what inflates to the same is the same.
+`dictionary` is the preset dictionary of all streams, in Base64.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import sys
@@ -29,6 +31,7 @@ from meshaid.core import messages as m
 from meshaid.core import shapes
 from meshaid.core.reconcile import CARDS, DOCUMENTS, KeyedDigest
 from meshaid.core.session import message_name
+from meshaid.core.wire_dictionary import WIRE_DICTIONARY
 
 FILE = Path(__file__).with_name("messages.json")
 
@@ -186,6 +189,7 @@ def make() -> str:
         "source": "written for meshaid by tests/vectors/make_messages.py",
         "verified": "against tests/message_reader.py by tests/core/test_messages.py",
         "format": "see the generator",
+        "dictionary": base64.b64encode(WIRE_DICTIONARY).decode(),
         "messages": made,
         "refused": [[what, data.hex()] for what, data in refused()],
         "digests": list(digests()),
