@@ -5,11 +5,11 @@ Events about people's words carry references; only the record events carry a row
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, TypeAlias, final
 
 from meshaid.core import ids
+from meshaid.core.rows import Row
 
 
 class _Event:
@@ -39,7 +39,7 @@ def _plain(value: Any) -> Any:
         return ids.id_text(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    return value.as_json() if isinstance(value, Row) else value
 
 
 @final
@@ -131,7 +131,7 @@ class RecordAdded(_BoardEvent):
     """A record is on the board that was not there before."""
 
     id: str
-    row: Mapping[str, Any] = field(repr=False)
+    row: Row = field(repr=False)
     lagged: bool = False
 
 
@@ -141,7 +141,7 @@ class RecordChanged(_BoardEvent):
     """A record on the board shows something else now."""
 
     id: str
-    row: Mapping[str, Any] = field(repr=False)
+    row: Row = field(repr=False)
     lagged: bool = False
 
 

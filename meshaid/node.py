@@ -157,7 +157,7 @@ class Node:
             if row is not None:
                 self._shown.add(reference)
                 kind = RecordChanged if known else RecordAdded
-                events.append(kind(reference, row.as_json()))
+                events.append(kind(reference, row))
             elif known:
                 self._shown.discard(reference)
                 events.append(RecordRemoved(reference))

@@ -12,12 +12,13 @@ import argparse
 import base64
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from meshaid import _automerge
 from meshaid.core.chunk import parse_change
-from meshaid.core.fields import Value
+from meshaid.core.fields import Scalar
+from meshaid.core.heal import Edit
 
 TARGET = Path(__file__).parents[1] / "meshaid" / "core" / "wire_dictionary.py"
 ACTOR = bytes(36)
@@ -25,7 +26,7 @@ RECORD = "aaaaaaaaaaaaaaaa"
 MARCH = 1_772_366_400
 """2026-03-01T12:00Z: whose varint shares its upper bytes with those of the years around it."""
 
-NOTICE: Mapping[str, Value] = {
+NOTICE: Mapping[str, Scalar] = {
     "kind": "notice",
     "topic": "hazard",
     "certainty": "confirmed",
@@ -34,7 +35,7 @@ NOTICE: Mapping[str, Value] = {
     "observed_at": MARCH,
     "supersedes": "",
 }
-OFFER: Mapping[str, Value] = {
+OFFER: Mapping[str, Scalar] = {
     "kind": "offer",
     "available_until": MARCH,
     "range": "anywhere",
@@ -43,7 +44,7 @@ OFFER: Mapping[str, Value] = {
     "per_pack": 9_000,
     "per_unit": "L",
 }
-PLEDGE: Mapping[str, Value] = {
+PLEDGE: Mapping[str, Scalar] = {
     "kind": "pledge",
     "need": "",
     "offer": "",
@@ -52,14 +53,14 @@ PLEDGE: Mapping[str, Value] = {
     "need_rev": 1,
     "whole": True,
 }
-RECEIPT: Mapping[str, Value] = {
+RECEIPT: Mapping[str, Scalar] = {
     "kind": "receipt",
     "pledge": "",
     "result": "received",
     "condition": "good",
     "received_at": MARCH,
 }
-SLIP: Mapping[str, Value] = {
+SLIP: Mapping[str, Scalar] = {
     "area": "Riverside North",
     "category": "water.drinking",
     "created_at": MARCH,
@@ -80,7 +81,7 @@ SLIP: Mapping[str, Value] = {
     "unit": "piece",
     "urgency": "tomorrow",
 }
-NEED: Mapping[str, Value] = {
+NEED: Mapping[str, Scalar] = {
     "area": "",
     "category": "food.meals",
     "created_at": MARCH,
@@ -94,8 +95,8 @@ NEED: Mapping[str, Value] = {
     "unit": "meal",
     "urgency": "today",
 }
-CLOSE: Mapping[str, Value] = {"closed_reason": "received", "rev": 2, "status": "closed"}
-EDIT: Mapping[str, Value] = {"quantity": 2_000, "rev": 2}
+CLOSE: Mapping[str, Scalar] = {"closed_reason": "received", "rev": 2, "status": "closed"}
+EDIT: Mapping[str, Scalar] = {"quantity": 2_000, "rev": 2}
 WORDS = (
     b"water.washing water.treatment food.groceries food.baby health.firstaid health.medicine "
     b"hygiene.supplies shelter.stay shelter.bedding goods.clothing goods.tools power.charging "
@@ -108,18 +109,24 @@ WORDS = (
 """Least likely first: deflate looks back more cheaply to what stands near the end."""
 
 
-def columns_of(fields: Mapping[str, Value], *, make: bool) -> bytes:
+def columns_of(fields: Mapping[str, Scalar], *, make: bool) -> bytes:
     """The columns of the change that writes these fields, in a new record or in one held."""
     document = _automerge.Document(_automerge.genesis(bytes(16)))
+    edits: list[Edit] = [("make", RECORD)]
     if not make:
-        first = document.edit(ACTOR, [("make", RECORD)])
-        document.accept(ACTOR, "member", [first])
-    edits = [("make", RECORD)] if make else []
-    raw = document.edit(
-        ACTOR, [*edits, *(("put", RECORD, name, value) for name, value in fields.items())]
-    )
-    columns: bytes = parse_change(raw).columns
-    return columns
+        document.accept(ACTOR, "member", [written(document, edits)])
+        edits = []
+    for name, value in fields.items():
+        edits.append(("put", RECORD, name, value))
+    return parse_change(written(document, edits)).columns
+
+
+def written(document: _automerge.Document, edits: Sequence[Edit]) -> bytes:
+    """The change that these edits make."""
+    raw = document.edit(ACTOR, edits)
+    if raw is None:
+        raise ValueError("a sample must change something")
+    return raw
 
 
 def dictionary() -> bytes:

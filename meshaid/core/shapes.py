@@ -239,7 +239,8 @@ class Rule:
 class Packed:
     """Byte strings as one msgpack array in a zlib stream, behind the array's size.
 
-    The stream is made with WIRE_DICTIONARY; one without is read too. The size is announced and checked first, and no more than it is ever inflated.
+    The stream is made with WIRE_DICTIONARY; one without is read too. The size is announced and
+    checked first, and no more than it is ever inflated.
     """
 
     width = 2
