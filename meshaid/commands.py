@@ -8,7 +8,6 @@ same errors. Arguments and results are plain JSON values (docs/reference/cli.md)
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -114,7 +113,7 @@ def _import(desk: Desk, arguments: Arguments, now: int) -> Result:
 def _bytes(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise InvalidInput("data: is no Base64") from error
 
 

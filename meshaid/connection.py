@@ -76,7 +76,7 @@ class Connection:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
-                nursery.start_soon(self._keep_time)
+                nursery.start_soon(self._keep_time, nursery.cancel_scope)
                 await self._write()
                 nursery.cancel_scope.cancel()
         finally:
@@ -116,7 +116,8 @@ class Connection:
         while data := await self._owner.take_outgoing(self):
             await self.stream.send_all(data)
 
-    async def _keep_time(self) -> None:
+    async def _keep_time(self, scope: trio.CancelScope) -> None:
+        """Call the meeting at its deadlines; once it has ended, see that this has an end, too."""
         while not self.meeting.closed:
             self._moved = trio.Event()
             with trio.move_on_at(self.meeting.deadline):
@@ -124,6 +125,8 @@ class Connection:
                 continue
             await self._step(partial(self.meeting.tick, trio.current_time()))
             self.wake()
+        await trio.sleep(FAREWELL_SECONDS)
+        scope.cancel()  # the peer does not read our last words
 
     async def _say_goodbye(self) -> None:
         if self.meeting.closed:

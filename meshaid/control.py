@@ -55,7 +55,7 @@ def ask(
         try:
             connection.sendall(encode(request))
             answer = _read_line(connection)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise BusyError("the running node does not answer; try again, or restart it") from error
     if "error" in answer:
         raise decode_error(answer["error"])
@@ -160,7 +160,7 @@ def decode_request(line: bytes, token: str | None) -> tuple[str, dict[str, Any],
         request = json.loads(line)
         verb, arguments, now = request["verb"], request["arguments"], request["now"]
         given = request.get("token")
-    except (ValueError, LookupError, AttributeError, TypeError) as error:
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise errors.InvalidInput("this is no request of the meshaid command") from error
     if token is not None and not hmac.compare_digest(str(given), token):
         raise errors.InvalidInput("this is no request of the meshaid command")
@@ -170,8 +170,8 @@ def decode_request(line: bytes, token: str | None) -> tuple[str, dict[str, Any],
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
-    """One JSON document as one line."""
-    return json.dumps(document, ensure_ascii=False).encode() + b"\n"
+    """One JSON document as one line; half of a surrogate pair becomes an escape of JSON."""
+    return json.dumps(document, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def encode_error(error: MeshaidError) -> dict[str, Any]:

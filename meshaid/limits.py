@@ -109,8 +109,6 @@ MAX_HALF_OPEN_PER_ADDRESS: Final = 4
 """The same from one address, so that one stranger cannot use up all places."""
 MAX_SESSIONS: Final = 32
 """Sessions at once, in and out: 5 links are wanted, visitors of a hub come on top."""
-INBOUND_SYNCS: Final = 2
-"""Full reconciliations served at once; others wait their turn."""
 MAX_FRAME: Final = 65_535
 """One Noise message (specification section 3)."""
 MAX_MESSAGE: Final = 1_048_576
@@ -186,8 +184,6 @@ NOTICE_HOURS: Final = 48
 """Notices expire after this unless told otherwise."""
 INVITE_HOURS: Final = 72
 """Invites say they expire after this; clocks lie, so it is advice to stewards."""
-FUTURE_CLAMP_SECONDS: Final = 7 * 86_400
-"""Dates further ahead than this are shown as this: some clock is wrong."""
 
 # ---- local: cards that cannot be judged yet
 MAX_PENDING_CARDS: Final = 4_096

@@ -136,15 +136,15 @@ def meet_once(
     """`sync` without a running node: `{digest, equal, reason}`. Raises as `dial` and `meet`."""
 
     async def run() -> Met:
-        stream = await dial(address)
-        meeting = Meeting(
-            Served(home.replica),
-            role="dialer",
-            ephemeral=os.urandom(32),
-            now=trio.current_time(),
-            once=True,
-        )
-        return await meet(stream, meeting, _Alone(home.replica), address, timeout)
+        async with await dial(address) as stream:
+            meeting = Meeting(
+                Served(home.replica),
+                role="dialer",
+                ephemeral=os.urandom(32),
+                now=trio.current_time(),
+                once=True,
+            )
+            return await meet(stream, meeting, _Alone(home.replica), address, timeout)
 
     met = trio.run(run)
     if met.equal and met.device is not None:

@@ -40,7 +40,7 @@ from meshaid.dns_sd import (
     Expired,
     Unavailable,
 )
-from meshaid.errors import NotReachable
+from meshaid.errors import NotReachable, StoreError
 from meshaid.events import (
     ConnectionFailed,
     DiscoveryFailed,
@@ -51,6 +51,7 @@ from meshaid.events import (
     PeerFound,
     PeerInSync,
     PeerLost,
+    StoreTrouble,
     WentOffline,
     WentOnline,
 )
@@ -58,7 +59,7 @@ from meshaid.events import RunRefused as RunRefusedEvent
 from meshaid.held import Held, away_row, peer_row
 from meshaid.meet_once import Met, dial, meet, remember_meeting
 from meshaid.mesh import Links
-from meshaid.sockets import not_listening, open_listeners, own_hosts
+from meshaid.sockets import close_all, not_listening, open_listeners, own_hosts, peer_of
 
 DiscoveryChannel: TypeAlias = trio.abc.ReceiveChannel[DiscoveryEvent]
 OpenDiscovery: TypeAlias = Callable[[int], AbstractAsyncContextManager[DiscoveryChannel]]
@@ -96,7 +97,8 @@ class Network:
         self._node = node
         self._replica = replica
         self._served = Served(replica)
-        self._host, self._port = parse_address(listen, listening=True)
+        self._host, self._asked_port = parse_address(listen, listening=True)
+        self._port = self._asked_port
         self._clock = clock
         self._discovery = discovery or (self._mdns if mdns else None)
         self._links = Links(
@@ -105,10 +107,13 @@ class Network:
             random=random.SystemRandom().random,
         )
         self._held: dict[int, Held] = {}
+        self._arriving: list[str] = []
         self._numbers = 0
         self._nursery: trio.Nursery | None = None
         self._wake = trio.Event()
         self._news = trio.Event()
+        self._switching = trio.Lock()
+        self._listeners: list[trio.SocketListener] = []
         self._online = trio.Event()
         self._offline = trio.Event()
         self._want_online = trio.Event()
@@ -136,15 +141,21 @@ class Network:
 
     async def go_offline(self) -> None:
         """End every session with a goodbye and listen no more. Harmless when it is so already."""
-        self._want_online = trio.Event()
-        if self._nursery is not None:
-            self._nursery.cancel_scope.cancel()
-            await self._offline.wait()
+        async with self._switching:
+            if self._nursery is not None:
+                self._nursery.cancel_scope.cancel()
+                await self._offline.wait()
 
     async def go_online(self) -> None:
-        """Listen and look for peers again. Harmless when it is so already."""
-        self._want_online.set()
-        await self._online.wait()
+        """Listen and look for peers again. Harmless when it is so already.
+
+        Raises BusyError when the port that was asked for is taken; the node stays offline.
+        """
+        async with self._switching:
+            if self._nursery is None:
+                self._listeners = await self._listen()
+                self._want_online.set()
+                await self._online.wait()
 
     def peers(self) -> list[dict[str, Any]]:
         """Connected devices, then those that were met before. Store thread."""
@@ -176,9 +187,9 @@ class Network:
 
     async def sync(self, address: str, timeout: float) -> dict[str, Any]:
         """One meeting with this address, beside the links. Raises as `dial` and `meet`."""
-        stream = await dial(address)
-        meeting = await self._open_meeting("dialer", once=True)
-        met = await meet(stream, meeting, self._node, address, timeout)
+        async with await dial(address) as stream:
+            meeting = await self._open_meeting("dialer", once=True)
+            met = await meet(stream, meeting, self._node, address, timeout)
         if met.ending is Ending.DUPLICATE and met.device is not None:
             met = await self._await_link(met.device, timeout)
         return met.as_json(await self._node.work(self._replica.digest))
@@ -200,25 +211,34 @@ class Network:
 
         Raises BusyError when the port is taken, before it has started.
         """
-        listeners = await self._listen()
+        self._listeners = await self._listen()
         task_status.started()
-        while True:
-            self._online.set()
-            self._offline = trio.Event()
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                nursery.start_soon(trio.serve_listeners, self._accept, listeners)
-                nursery.start_soon(self._dial_loop, nursery)
-                if self._discovery is not None:
-                    nursery.start_soon(self._discover, self._discovery)
+        try:
+            while True:
+                await self._be_online()
+                await self._want_online.wait()
+                self._links.retry(trio.current_time())
+                self._node.tell(WentOnline())
+        finally:
             self._nursery, self.listening = None, ()
-            self._online = trio.Event()
             self._offline.set()
-            self._node.tell(WentOffline())
-            await self._want_online.wait()
-            listeners = await self._listen()
-            self._links.retry(trio.current_time())
-            self._node.tell(WentOnline())
+            with trio.CancelScope(shield=True):
+                await close_all(self._listeners)
+
+    async def _be_online(self) -> None:
+        """Serve the listeners, dial and discover until `go_offline` or the end of the node."""
+        self._want_online, self._offline = trio.Event(), trio.Event()
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._online.set()
+            nursery.start_soon(trio.serve_listeners, self._accept, self._listeners)
+            nursery.start_soon(self._dial_loop, nursery)
+            if self._discovery is not None:
+                nursery.start_soon(self._discover, self._discovery)
+        self._nursery, self._listeners, self.listening = None, [], ()
+        self._online = trio.Event()
+        self._offline.set()
+        self._node.tell(WentOffline())
 
     async def _listen(self) -> list[trio.SocketListener]:
         """Open the port: the asked one, else that of last time, else any."""
@@ -227,33 +247,54 @@ class Network:
         try:
             listeners = await open_listeners(self._host, wanted)
         except OSError as error:
-            if self._port:
+            if self._asked_port or not wanted:
                 raise not_listening(self._host, wanted, error) from error
             listeners = await open_listeners(self._host, 0)
-        self._port = listeners[0].socket.getsockname()[1]
-        await self._node.work(partial(self._keep_port, self._port))
-        hosts = await trio.to_thread.run_sync(own_hosts, self._host)
+        try:
+            self._port = listeners[0].socket.getsockname()[1]
+            await self._write_down(partial(self._keep_port, self._port))
+            hosts = await trio.to_thread.run_sync(own_hosts, self._host)
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await close_all(listeners)
+            raise
         self.listening = tuple(format_address(host, self._port) for host in hosts)
         self._node.tell(Listening(self.listening))
         return listeners
 
     def _keep_port(self, port: int) -> None:
-        with self._replica.ledger.transaction():
-            self._replica.ledger.put_setting(_PORT_SETTING, port.to_bytes(2, "big"))
+        kept = port.to_bytes(2, "big")
+        if self._replica.ledger.setting(_PORT_SETTING) != kept:
+            with self._replica.ledger.transaction():
+                self._replica.ledger.put_setting(_PORT_SETTING, kept)
+
+    async def _write_down(self, work: Callable[[], object]) -> None:
+        """Write what the node can do without: trouble with the disk is told, and no more."""
+        try:
+            await self._node.work(work)
+        except StoreError as error:
+            self._node.tell(StoreTrouble(str(error)))
 
     async def _accept(self, stream: trio.SocketStream) -> None:
         """Hold an inbound connection, if there is room for one more."""
-        peer = stream.socket.getpeername()
-        host, address = peer[0], format_address(peer[0], peer[1])
-        half_open = [h for h in self._held.values() if h.connection.meeting.remote_static is None]
-        of_host = [h for h in half_open if h.host == host]
-        # Counted apart: strangers who say nothing must not take the places of members.
-        sessions = len(self._held) - len(half_open)
-        full = len(half_open) >= limits.MAX_HALF_OPEN or sessions >= limits.MAX_SESSIONS
-        if full or len(of_host) >= limits.MAX_HALF_OPEN_PER_ADDRESS:
+        peer = peer_of(stream)
+        if peer is None or not self._has_room(peer[0]):
             await trio.aclose_forcefully(stream)
             return
-        await self._hold(stream, "listener", address, dialed=None, host=host)
+        host, port = peer
+        await self._hold(stream, "listener", format_address(host, port), dialed=None, host=host)
+
+    def _has_room(self, host: str) -> bool:
+        """Whether one more inbound connection from this host is held."""
+        young = [h for h in self._held.values() if h.connection.meeting.remote_static is None]
+        # Counted apart: strangers who say nothing must not take the places of members.
+        sessions = len(self._held) - len(young)
+        half_open = [*self._arriving, *(held.host for held in young if held.dialed is None)]
+        return (
+            len(half_open) < limits.MAX_HALF_OPEN
+            and half_open.count(host) < limits.MAX_HALF_OPEN_PER_ADDRESS
+            and sessions < limits.MAX_SESSIONS
+        )
 
     async def _dial_loop(self, nursery: trio.Nursery) -> None:
         while True:
@@ -292,11 +333,24 @@ class Network:
         )
         return await self._node.work(start)
 
+    async def _arrive(self, stream: trio.SocketStream, role: Role, host: str) -> Meeting:
+        """Open the meeting on a new stream, which counts as half open from now on."""
+        waiting = [host] if role == "listener" else []
+        self._arriving += waiting
+        try:
+            return await self._open_meeting(role)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        finally:
+            for each in waiting:
+                self._arriving.remove(each)
+
     async def _hold(
         self, stream: trio.SocketStream, role: Role, address: str, *, dialed: str | None, host: str
     ) -> Held:
         """Hold one connection until it ends."""
-        meeting = await self._open_meeting(role)
+        meeting = await self._arrive(stream, role, host)
         self._numbers += 1
         number = self._numbers
         connection = Connection(
@@ -367,7 +421,7 @@ class Network:
             return
         held.remembered_at = met_at
         keep = partial(remember_meeting, self._replica.ledger, held.device, held.dialed, met_at)
-        await self._node.work(keep)
+        await self._write_down(keep)
 
     async def _close(self, number: int, reason: ByeReason) -> None:
         """End a link with a goodbye."""

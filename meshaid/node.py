@@ -27,7 +27,7 @@ from meshaid.core.documents import Changed
 from meshaid.core.meeting_events import MeetingEvent
 from meshaid.core.replica import Replica
 from meshaid.desk import Desk
-from meshaid.errors import DocumentPoisoned, MeshaidError, StoreError
+from meshaid.errors import DocumentPoisoned, InvalidInput, MeshaidError, StoreError
 from meshaid.events import (
     BoardEvent,
     CardsChanged,
@@ -184,7 +184,12 @@ class Node:
             await self.online()
             return {"online": True}
         if verb == "sync":
-            return await self.sync(arguments["address"], timeout=arguments["timeout"])
+            address, timeout = arguments.get("address"), arguments.get("timeout")
+            if not isinstance(address, str) or not (
+                isinstance(timeout, int | float) and timeout >= 0
+            ):
+                raise InvalidInput("sync: needs an address, and how many seconds it may take")
+            return await self.sync(address, timeout=timeout)
         moment = int(self._clock()) if now is None else now
         result = await self.work(partial(commands.execute, self._desk, verb, arguments, moment))
         if verb == "status":

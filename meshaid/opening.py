@@ -211,7 +211,7 @@ def _install(store: Path) -> bytes:
     """What tells this copy of the store from another: the machine and the file itself.
 
     A copy, or a store restored from a backup as a new file, has another one and goes on under a
-    new nonce. A restore over the same file does not show here; peers notice that (SYNC, "Forks").
+    new nonce. A restore over the same file does not show here; peers notice that (docs/protocol.md, "Forks").
     """
     try:
         machine = _MACHINE_ID.read_bytes().strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+from collections.abc import Iterable
 
 import trio
 
@@ -27,6 +28,21 @@ async def open_listeners(host: str, port: int) -> list[trio.SocketListener]:
     except OSError as error:
         log.info("not listening on IPv6: %s", type(error).__name__)
     return listeners
+
+
+async def close_all(listeners: Iterable[trio.SocketListener]) -> None:
+    """Close every one; those that are closed already stay so."""
+    for listener in listeners:
+        await listener.aclose()
+
+
+def peer_of(stream: trio.SocketStream) -> tuple[str, int] | None:
+    """Host and port at the other end; None when the peer has broken it off already."""
+    try:
+        host, port = stream.socket.getpeername()[:2]
+    except OSError:
+        return None
+    return host, port
 
 
 def not_listening(host: str, port: int, error: OSError) -> BusyError | InvalidInput:

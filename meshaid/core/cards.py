@@ -397,13 +397,15 @@ def make_epoch(
 
 def _sign(card: Card, signer: SigningKey, subject: SigningKey | None = None) -> SignedCard:
     """Sign a card after it has passed the same reading as a received one."""
-    body = _encode_body(card)
-    co_signature = subject.sign(POSSESSION_TAG + body) if subject else None
-    signature = signer.sign(CARD_TAG + body)
     try:
+        body = _encode_body(card)
+        co_signature = subject.sign(POSSESSION_TAG + body) if subject else None
+        signature = signer.sign(CARD_TAG + body)
         return read_own_card(read.pack([body, signature, co_signature]))
     except RemoteProtocolError as error:
         raise InvalidInput(f"this card cannot be made: {error}") from error
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput("this card cannot be made: no such text or number exists") from error
 
 
 # ---- the body: one reader per field, in the order of the class

@@ -34,7 +34,6 @@ from meshaid.store import Store
 from meshaid.testing.wire import Faults, Wire
 
 START: Final = 1_700_000_000
-_STEP_SECONDS: Final = 60
 _KINDS_SHOWN: Final = ("need", "offer", "notice", "hub")
 
 
@@ -175,9 +174,13 @@ class World:
             laptop.close()
 
     def tick(self) -> int:
-        """A minute passes; the time now, in seconds since 1970."""
-        self._now += _STEP_SECONDS
+        """A second passes, as with everything that anybody does; the time now."""
+        self._now += 1
         return self._now
+
+    def wait_until(self, moment: int) -> None:
+        """Let time pass up to this moment, unless it is over."""
+        self._now = max(self._now, moment)
 
     @property
     def now(self) -> int:
