@@ -18,6 +18,7 @@ from meshaid.core.exports import write_json_lines
 from meshaid.core.invite import encode_invite_file
 from meshaid.desk import Desk
 from meshaid.errors import Ambiguous, InvalidInput, NotFound, RefusedByTrust
+from meshaid.met import away_rows
 
 Arguments = Mapping[str, Any]
 Result = dict[str, Any]
@@ -141,6 +142,7 @@ def _status(desk: Desk, arguments: Arguments, now: int) -> Result:
         "documents": len(replica.items()),
         "changes": replica.changes(),
         "records": len(desk.board(now).rows(status="all")),
+        "overused_invites": len(replica.roster.overused()),
         "listening": [],
         **_peers(desk, arguments, now),
     }
@@ -149,23 +151,7 @@ def _status(desk: Desk, arguments: Arguments, now: int) -> Result:
 def _peers(desk: Desk, arguments: Arguments, now: int) -> Result:
     """The devices met before; a running node knows better, and answers this verb itself."""
     del arguments, now
-    ledger = desk.replica.ledger
-    met = {row.device: row.in_sync_at for row in ledger.meetings()}
-    remembered = {row.device: row.address for row in ledger.addresses() if row.device}
-    return {
-        "peers": [
-            {
-                "device": ids.id_text(device),
-                "member": ids.id_text(view.member),
-                "address": remembered.get(device),
-                "state": "away",
-                "in_sync": False,
-                "last_sync": met.get(device),
-            }
-            for device, view in sorted(desk.replica.roster.devices.items())
-            if device in met.keys() | remembered.keys()
-        ]
-    }
+    return {"peers": away_rows(desk.replica)}
 
 
 def _invite(desk: Desk, arguments: Arguments, now: int) -> Result:

@@ -10,16 +10,12 @@ import trio
 from meshaid.errors import MeshaidInternalError
 
 
-class _Body(Exception):
-    """Carries the body's own error out of the nursery, so that it can be told from the others."""
-
-
 @asynccontextmanager
 async def as_itself() -> AsyncIterator[trio.Nursery]:
     """Like `trio.open_nursery()`, for background tasks that belong to us.
 
-    An error of the body is raised as it is, whatever the cancelled tasks did on their way out; if
-    a background task failed, MeshaidInternalError is raised from the group of all causes.
+    An error of the body cancels them and is raised as it is, not in a group. If one of them has
+    failed, MeshaidInternalError is raised from the group of all causes, the body's among them.
     """
     body: BaseException | None = None
     try:
@@ -27,24 +23,32 @@ async def as_itself() -> AsyncIterator[trio.Nursery]:
             try:
                 yield nursery
             except BaseException as error:
-                body = error
-                raise
+                # Kept out of the nursery, which would take a group of the body's apart.
+                nursery.cancel_scope.cancel()
+                cancelled, body = _parted(error)
+                if cancelled is not None:
+                    raise cancelled from None
     except BaseExceptionGroup as group:
-        if body is not None and _only(group, body):
-            raise body from body.__cause__
-        if group.split(trio.Cancelled)[1] is None:
+        cancelled, failed = _parted(group)
+        if failed is not None:
+            causes = [failed] if body is None else [failed, body]
+            _tell_of(BaseExceptionGroup("the failure and what came of it", causes))
+        if body is None and cancelled is not None:
             raise
-        internal, rest = group.split(Exception)
-        if rest is not None or internal is None:
-            raise
-        raise MeshaidInternalError("a background task of the node failed; this is a bug") from group
+    if body is not None:
+        raise body
 
 
-def _only(group: BaseExceptionGroup[BaseException], body: BaseException) -> bool:
-    """Whether the group holds nothing but the body's error (and cancellations)."""
-    return all(
-        _only(inner, body)
-        if isinstance(inner, BaseExceptionGroup) and inner is not body
-        else inner is body or isinstance(inner, trio.Cancelled)
-        for inner in group.exceptions
-    )
+def _parted(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """The cancellations in an error, and the rest of it."""
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, rest = error.split(trio.Cancelled)
+        return (cancelled, rest) if cancelled is not None else (None, error)
+    return (error, None) if isinstance(error, trio.Cancelled) else (None, error)
+
+
+def _tell_of(causes: BaseExceptionGroup[BaseException]) -> None:
+    """Raise what a failed background task means: a bug of ours, unless a signal ended it all."""
+    if causes.split(Exception)[1] is not None:
+        raise causes
+    raise MeshaidInternalError("a background task of the node failed; this is a bug") from causes

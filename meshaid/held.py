@@ -7,8 +7,8 @@ from typing import Any
 
 from meshaid import limits
 from meshaid.connection import Connection
-from meshaid.core import ids
 from meshaid.core.meeting_events import Ended
+from meshaid.met import row_of
 
 
 @dataclass(eq=False, slots=True)
@@ -32,25 +32,11 @@ def peer_row(held: Held, last_sync: int | None) -> dict[str, Any]:
     """A connected device as `peers` lists it; `last_sync` in seconds since 1970."""
     meeting = held.connection.meeting
     state = "connected" if held.device else "not known yet" if held.said_not_known else "connecting"
-    return {
-        "device": ids.id_text(held.device) if held.device else None,
-        "member": ids.id_text(held.member) if held.member else None,
-        "address": held.connection.address,
-        "state": state,
-        "in_sync": meeting.in_sync,
-        "last_sync": last_sync,
-    }
-
-
-def away_row(
-    device: bytes, member: bytes, address: str | None, last_sync: int | None
-) -> dict[str, Any]:
-    """A device that was met before and is not connected."""
-    return {
-        "device": ids.id_text(device),
-        "member": ids.id_text(member),
-        "address": address,
-        "state": "away",
-        "in_sync": False,
-        "last_sync": last_sync,
-    }
+    return row_of(
+        held.device,
+        held.member,
+        held.connection.address,
+        state=state,
+        in_sync=meeting.in_sync,
+        last_sync=last_sync,
+    )

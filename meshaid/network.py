@@ -56,9 +56,10 @@ from meshaid.events import (
     WentOnline,
 )
 from meshaid.events import RunRefused as RunRefusedEvent
-from meshaid.held import Held, away_row, peer_row
+from meshaid.held import Held, peer_row
 from meshaid.meet_once import Met, dial, meet, remember_meeting
 from meshaid.mesh import Links
+from meshaid.met import away_rows, last_syncs
 from meshaid.sockets import close_all, not_listening, open_listeners, own_hosts, peer_of
 
 DiscoveryChannel: TypeAlias = trio.abc.ReceiveChannel[DiscoveryEvent]
@@ -159,19 +160,9 @@ class Network:
 
     def peers(self) -> list[dict[str, Any]]:
         """Connected devices, then those that were met before. Store thread."""
-        ledger = self._replica.ledger
-        met = {row.device: row.in_sync_at for row in ledger.meetings()}
-        remembered = {row.device: row.address for row in ledger.addresses() if row.device}
-        rows = [
-            peer_row(held, met.get(held.device) if held.device else None)
-            for held in list(self._held.values())
-        ]
-        present = {held.device for held in self._held.values()}
-        for device, view in sorted(self._replica.roster.devices.items()):
-            if device in (met.keys() | remembered.keys()) - present:
-                row = away_row(device, view.member, remembered.get(device), met.get(device))
-                rows.append(row)
-        return rows
+        met, held = last_syncs(self._replica), list(self._held.values())
+        rows = [peer_row(one, met.get(one.device) if one.device else None) for one in held]
+        return rows + away_rows(self._replica, frozenset(one.device for one in held))
 
     def statistics(self) -> dict[str, int]:
         """Counts: sessions, bytes of all live sessions, links, candidates."""

@@ -171,11 +171,9 @@ def _write_home(
 ) -> None:
     """Make the home with its cards, the addresses of its invite and, for a hub, its record."""
     key = home.create(folder, passphrase)
+    if (folder / home.STORE).exists():  # another process was quicker: its files are not ours
+        raise InvalidInput("There is a home in this folder already. Choose another with --home.")
     with _undone_on_failure(folder), Store.create(folder, key) as store:
-        with store.transaction():
-            store.put_setting("identity", enrolled.identity.encode())
-            for address in _usable(addresses):
-                store.remember_address(AddressRow(address, None, now))
         replica = Replica(
             store, enrolled.identity, random=random, install=_install(folder / home.STORE)
         )
@@ -184,6 +182,11 @@ def _write_home(
             title, letter = hub
             entered = {"title": title, "letter": letter, "type": "hub"}
             Desk(replica, random=random).add("hub", entered, now)
+        # Last of all: without an identity the home counts as never finished.
+        with store.transaction():
+            store.put_setting("identity", enrolled.identity.encode())
+            for address in _usable(addresses):
+                store.remember_address(AddressRow(address, None, now))
 
 
 def _usable(addresses: Sequence[str]) -> Iterator[str]:
@@ -211,7 +214,8 @@ def _install(store: Path) -> bytes:
     """What tells this copy of the store from another: the machine and the file itself.
 
     A copy, or a store restored from a backup as a new file, has another one and goes on under a
-    new nonce. A restore over the same file does not show here; peers notice that (docs/protocol.md, "Forks").
+    new nonce. A restore over the same file does not show here; peers notice that
+    (docs/protocol.md, "Forks").
     """
     try:
         machine = _MACHINE_ID.read_bytes().strip()

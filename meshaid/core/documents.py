@@ -27,6 +27,7 @@ from meshaid.core.ledger import DocumentRow, Ledger
 from meshaid.core.roster import Roster
 from meshaid.core.shapes import Clock
 from meshaid.core.waiting import WaitingRuns
+from meshaid.errors import RemoteProtocolError
 
 FIRST_EPOCH_NONCE = bytes(ids.GENESIS_NONCE_BYTES)
 
@@ -69,6 +70,8 @@ class Documents:
         self._limit = in_memory
         self._loaded: OrderedDict[bytes, Document] = OrderedDict()
         self._waiting = WaitingRuns()
+        self._uncarded = WaitingRuns()
+        """Runs of devices that are not known yet: only another roster can help them."""
         self._changed: dict[bytes, Changed] = {}
         self._followers: list[set[tuple[bytes, str]]] = []
         self._genesis: dict[bytes, tuple[bytes, bytes]] = {}
@@ -80,7 +83,7 @@ class Documents:
         """Hold what the ledger holds: at the start, and after a commit that failed."""
         self._roster = roster
         self._loaded.clear()
-        self._changed.clear()
+        # `_changed` stays: it tells of commits before this one, too, and of no change at worst.
         self._items: Mapping[bytes, bytes] | None = None
         self._rows = {row.genesis: row for row in self._ledger.documents()}
         self._name()
@@ -177,6 +180,8 @@ class Documents:
             if document.set_cuts(_cuts(document, verdicts)):
                 self._put_row(document)
                 self._show(document, clock)
+        for genesis in self._uncarded.documents():
+            self.judge(genesis, self._uncarded.take(genesis))
         for genesis in self._waiting.documents():
             self.judge(genesis, self._waiting.take(genesis))
 
@@ -194,7 +199,7 @@ class Documents:
 
     def waiting_runs(self) -> int:
         """How many received runs wait for a card or a predecessor, in all documents."""
-        return sum(map(self._waiting.count, self._waiting.documents()))
+        return len(self._waiting) + len(self._uncarded)
 
     def judge(self, genesis: bytes, runs: Sequence[StrippedRun]) -> Received:
         """Judge runs of one document, and those that waited for them; store what is accepted."""
@@ -205,24 +210,32 @@ class Documents:
         accepted: list[Outcome] = []
         refused: list[tuple[str, bytes]] = []
         rules: list[str] = []
-        queue = list(runs)
+        queue = [(run, True) for run in runs]
+        stirred = False
         while queue:
-            stripped = queue.pop(0)
+            stripped, sent = queue.pop(0)
             outcome = self._judge_one(document, stripped)
             rules += [outcome.rule] if outcome.rule else []
             if outcome.kind == "waiting":
-                self._waiting.keep(genesis, stripped)
-            elif outcome.kind == "refused":
+                (self._uncarded if outcome.rule == "G4" else self._waiting).keep(genesis, stripped)
+            elif outcome.kind == "refused" and sent:
+                # One that waited is nobody's fault here: another peer had brought it.
                 refused.append((outcome.rule, stripped.signature[:16]))
             elif outcome.new:
                 accepted.append(outcome)
-                queue += self._waiting.take(genesis)
+                stirred = True
+            if stirred and not queue:
+                stirred = False
+                queue += ((run, False) for run in self._waiting.take(genesis))
         if accepted:
             self.write_down(document, accepted, before)
         return Received(genesis, before, len(accepted), tuple(refused), tuple(rules))
 
     def _judge_one(self, document: Document, stripped: StrippedRun) -> Outcome:
-        run = rebuild(stripped, document)
+        try:
+            run = rebuild(stripped, document)
+        except RemoteProtocolError as error:
+            return Outcome.refused("G1", str(error))
         if isinstance(run, Missing):
             return Outcome.waiting("G3", "a predecessor is not held yet")
         return document.receive(run, self._standing(document.genesis, ids.device_of(run.actor)))

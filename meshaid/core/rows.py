@@ -68,24 +68,24 @@ class Row:
         record = self.record
         row: dict[str, Any] = {
             "id": record.reference,
-            "ref": record.fields.get("ref"),
+            "ref": self._value("ref"),
             "kind": record.kind,
-            "title": record.fields.get("title"),
-            "text": record.fields.get("text"),
-            "category": record.fields.get("category"),
-            "quantity": _shown(record.kind, "quantity", record.fields.get("quantity")),
-            "unit": record.fields.get("unit"),
-            "urgency": record.fields.get("urgency"),
+            "title": self._value("title"),
+            "text": self._value("text"),
+            "category": self._value("category"),
+            "quantity": self._value("quantity"),
+            "unit": self._value("unit"),
+            "urgency": self._value("urgency"),
             "tier": self.tier or None,
             "overdue": self.overdue,
             "life_threatening": record.flag("life_threatening"),
-            "area": record.fields.get("area"),
+            "area": self._value("area"),
             "status": self.status,
-            "closed_reason": record.fields.get("closed_reason"),
+            "closed_reason": self._value("closed_reason"),
             "member": record.member,
             "member_name": self.author.name,
             "known_to_others": self.author.known,
-            "created_at": record.fields.get("created_at"),
+            "created_at": self._value("created_at"),
             "expires_at": expires_at(record),
             "exercise": self.exercise,
             "conflicts": {
@@ -101,6 +101,10 @@ class Row:
             if name in record.fields:
                 row.setdefault(name, _shown(record.kind, name, record.fields[name]))
         return row
+
+    def _value(self, name: str) -> Any:
+        """A field as JSON can hold it: in a kind of a later version it may be of any type."""
+        return _shown(self.record.kind, name, self.record.fields.get(name))
 
     def _sums(self) -> dict[str, Any]:
         standing = self.standing

@@ -265,9 +265,10 @@ class Neighbourhood(RuleBasedStateMachine):
 
     # ---- removals
     @precondition(lambda self: self.steps >= FIRST_REMOVAL and not self.removed)
-    @rule(which=numbers)
-    def remove_device(self, which: int) -> None:
-        """A laptop removes another one of its member, as far as it knows what that one wrote."""
+    @rule(which=numbers, forgiving=st.booleans())
+    def remove_device(self, which: int, forgiving: bool) -> None:
+        """A laptop removes another one of its member; all that it shows of that one's stays, or
+        nothing."""
         choice = [
             (remover, target)
             for remover, target in self.siblings()
@@ -286,13 +287,17 @@ class Neighbourhood(RuleBasedStateMachine):
             target_kind="device",
             target=(target.member, target.device),
             stay=[label for label in labels(replica.roster) if label != target.device],
-            last=[head for actor, (_, head) in clock.items() if actor[:32] == target.device],
+            last=[
+                head
+                for actor, (_, head) in clock.items()
+                if forgiving and actor[:32] == target.device
+            ],
         )
-        shown = remover.board(self.world.now if self.world else 0)
+        shown = remover.board(self.world.now) if self.world and forgiving else {}
         names = {laptop.name for laptop in self.laptops() if laptop.device == target.device}
         self.doomed |= {ref for ref, name in self.owners.items() if name in names} - shown.keys()
         for ref, title in [key for key, name in self.live.items() if name in names]:
-            if title not in titles(remover, ref):
+            if not forgiving or title not in titles(remover, ref):
                 del self.live[ref, title]
         self.removed.add(target.device)
         self.add_card(remover, card.wire)
@@ -373,6 +378,7 @@ class Neighbourhood(RuleBasedStateMachine):
         expected = {ref for ref in self.owners if not ref.startswith(gone)} - self.doomed
         missing = {ref: self.owners[ref] for ref in expected - boards[0].keys()}
         assert not missing, "acknowledged, and on no board"
+        assert not self.doomed & boards[0].keys(), "a removal takes what it does not name"
         needs = {ref for ref, row in boards[0].items() if row["kind"] == "need"}
         assert needs <= self.owners.keys()
         lost = [

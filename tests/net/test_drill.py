@@ -209,7 +209,7 @@ def check_board(drill: Drill, board: dict[str, dict[str, Any]]) -> None:
     for slip in drill.slips:
         (row,) = shown[import_key(slip["id"])]
         assert row["member"] == ids.id_text(drill.author(slip).member)
-        assert (row["title"], row["kind"]) == (slip["title"], slip["kind"])
+        assert (row["title"] or "", row["kind"]) == (slip["title"], slip["kind"])
         assert row["created_at"] == START + 60 * int(slip["minute"])
         assert row["conflicts"] == {}
         if slip["supersedes"]:

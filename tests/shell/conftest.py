@@ -9,6 +9,7 @@ import pytest
 
 from meshaid import home
 from meshaid.store import Store
+from tests.shell.street import Street
 
 
 @pytest.fixture
@@ -28,3 +29,9 @@ def store(folder: Path, key: bytes) -> Iterator[Store]:
     """Its store, empty and open."""
     with Store.create(folder, key) as store:
         yield store
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Street:
+    """Homes to come, and nodes in them."""
+    return Street(tmp_path)

@@ -1,0 +1,103 @@
+"""One member, or a stranger with an old door key, against everybody's roster."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshaid.core import shelf
+from meshaid.core.cards import SignedCard, make_device, make_invite, make_removal
+from meshaid.core.keys import SigningKey, StaticKey
+from meshaid.core.messages import CardList, Cards, CardWant, Hello
+from meshaid.core.roster import Roster, RosterCaps
+from tests.core.puppet import Puppet
+from tests.core.real_world import RealDevice, RealWorld
+
+
+def linked_tree(device: RealDevice, width: int, depth: int) -> list[SignedCard]:
+    """Links by a device, a device by each link, links by each of those, and so on."""
+    identity = device.replica.identity
+    cards: list[SignedCard] = []
+    signers, count = [identity.signing_key], 0
+    for _ in range(depth):
+        below = []
+        for signer in signers:
+            for _ in range(width):
+                count += 1
+                link = SigningKey(count.to_bytes(32, "big"))
+                linked = SigningKey((10_000 + count).to_bytes(32, "big"))
+                exchange = StaticKey(count.to_bytes(32, "big")).public
+                cards.append(
+                    make_invite(
+                        signer,
+                        link,
+                        community=identity.community,
+                        role="device",
+                        kinds=(),
+                        uses=1,
+                        expires=0,
+                        created=0,
+                    )
+                )
+                cards.append(
+                    make_device(
+                        link,
+                        linked,
+                        community=identity.community,
+                        member=identity.member,
+                        static_key=exchange,
+                        sealing_key=exchange,
+                        label="",
+                    )
+                )
+                below.append(linked)
+        signers = below
+    return cards
+
+
+def test_one_member_cannot_fill_the_roster_with_devices() -> None:
+    world = RealWorld()
+    hub = world.found("hub")
+    member = world.join("member", hub)
+    honest = [*hub.replica._shelf._held.values(), *member.replica._shelf._held.values()]
+    community, mine = hub.replica.identity.community, member.replica.identity.member
+
+    caps = RosterCaps(cards_per_issuer=4)
+    roster = Roster(community, [*honest, *linked_tree(member, width=3, depth=4)], caps=caps)
+
+    assert len(roster.ever_devices(mine)) <= 2 * caps.cards_per_issuer
+
+
+def test_cards_that_nobody_can_judge_cost_few_rosters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that is not proven hands them over one by one."""
+    world = RealWorld()
+    hub = world.found("hub")
+    stranger = world.join("stranger", hub)
+    junk = {
+        card.hash16: card
+        for number in range(1, 257)
+        for card in [
+            make_removal(
+                SigningKey(number.to_bytes(32, "big")),
+                community=hub.replica.identity.community,
+                target_kind="member",
+                target=bytes(32),
+            )
+        ]
+    }
+    built = []
+
+    class CountedRoster(Roster):
+        def __init__(self, community: bytes, cards: object, *, caps: RosterCaps) -> None:
+            built.append(caps)
+            super().__init__(community, cards, caps=caps)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shelf, "Roster", CountedRoster)
+    puppet = Puppet(stranger, hub).shake_hands()
+    puppet.say(Hello(bytes(16), bytes(16), b""))
+    puppet.say(CardList(tuple(junk)))
+    for _ in range(len(junk)):
+        for want in puppet.took(CardWant):
+            assert isinstance(want, CardWant)
+            puppet.say(Cards((junk[want.names[0]].wire,)))
+
+    assert len(built) <= 16
