@@ -83,6 +83,14 @@ class Node:
         """Do `work` on the store thread, act on what came of it, and return its result."""
         return await self._on_thread(None, work)
 
+    async def heal(self) -> None:
+        """Write again what is left out of this device's changes, if the process that learned of it
+        died before it could."""
+        try:
+            await self.work(self._replica.heal)
+        except StoreError as error:
+            self.tell(StoreTrouble(str(error)))
+
     async def step(self, connection: Connection, work: Callable[[], object]) -> None:
         """The same for a connection: trouble with the disk or a document ends only its meeting."""
         try:
@@ -276,6 +284,7 @@ async def open_node(
         )
         async with as_itself() as nursery:
             await nursery.start(serve_control, opened.folder, node.execute)
+            await node.heal()
             await nursery.start(node.network.run)
             try:
                 yield node

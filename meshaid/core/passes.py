@@ -24,7 +24,7 @@ from meshaid.core.caps import (
 )
 from meshaid.core.cards import Card, Door, Epoch, Founding, Removal, SignedCard
 from meshaid.core.grants import DeviceGrant, Grants, InviteGrant, MemberGrant, grant_of
-from meshaid.core.removals import Removals, bits
+from meshaid.core.removals import Removals, bits, hands_of
 from meshaid.core.roster_views import Status
 from meshaid.core.standing import Graph, Regime, Standing
 
@@ -49,8 +49,7 @@ class Passes:
     ) -> None:
         cards = list(cards)
         self.dropped: set[bytes] = set()
-        removals = self._cap_removals(cards, caps)
-        self.grants = self._grant(community, cards, removals, founding, caps)
+        self.grants, removals = self._grant(community, cards, founding, caps)
         self.removals = Removals(self.grants, removals)
         self._graph = Graph(self.grants)
         self._ways = caps.grant_ways
@@ -69,34 +68,37 @@ class Passes:
 
     # ---- pass 1
     def _cap_removals(
-        self, cards: list[SignedCard], caps: RosterCaps
+        self, cards: list[SignedCard], grants: Grants, caps: RosterCaps
     ) -> list[tuple[SignedCard, Removal]]:
-        all_of_them = _of_kind(cards, Removal)
-        kept = cap_removals(all_of_them, caps)
-        self.dropped |= {s.hash for s, _ in all_of_them} - {s.hash for s, _ in kept}
+        """Those that act, within the caps. What does not act is shown to nobody, so that it must
+        not push out what everybody else holds."""
+        acting = [pair for pair in _of_kind(cards, Removal) if hands_of(grants, pair[1])]
+        kept = cap_removals(acting, caps)
+        self.dropped |= {s.hash for s, _ in acting} - {s.hash for s, _ in kept}
         return kept
 
     def _grant(
         self,
         community: bytes,
         cards: list[SignedCard],
-        removals: list[tuple[SignedCard, Removal]],
         founding: Founding | None,
         caps: RosterCaps,
-    ) -> Grants:
-        """The closure of grants within the caps. These look at what is granted without them."""
+    ) -> tuple[Grants, list[tuple[SignedCard, Removal]]]:
+        """The closure of grants within the caps, which look at what is granted without them; and
+        the removals that count."""
         found = [grant for grant in map(grant_of, cards) if grant is not None]
         members = [grant for grant in found if isinstance(grant, MemberGrant)]
         newest = newest_member_cards(members)
         self.dropped |= {g.signed.hash for g in members} - {g.signed.hash for g in newest}
         held = [*(g for g in found if not isinstance(g, MemberGrant)), *newest]
         grants = Grants(community, held, founding, depth=caps.grant_depth)
+        removals = self._cap_removals(cards, grants, caps)
         capped = cap_grants(grants, removals, caps)
         if not capped:
-            return grants
+            return grants, removals
         self.dropped |= {grant.signed.hash for grant in capped}
         kept = [grant for grant in held if grant not in capped]
-        return Grants(community, kept, founding, depth=caps.grant_depth)
+        return Grants(community, kept, founding, depth=caps.grant_depth), removals
 
     # ---- passes 2 and 3
     def _standing(self, regime: Regime) -> Standing:

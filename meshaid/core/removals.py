@@ -14,13 +14,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from meshaid.core.card_fields import Target
 from meshaid.core.cards import Removal, SignedCard, TargetKind
 from meshaid.core.grants import Grants
 
 Group: TypeAlias = tuple[TargetKind, Target]
+
+
+class Hands(NamedTuple):
+    """As whom a removal acts."""
+
+    root: bool
+    sibling: bool
+    stewards: frozenset[bytes]
+
+
+def hands_of(grants: Grants, removal: Removal) -> Hands | None:
+    """The hands of a removal's signer; None when it does not act."""
+    members = grants.members_of(removal.signer_key)
+    root = grants.is_root(removal.signer_key)
+    sibling = not root and isinstance(removal.target, tuple) and removal.target[0] in members
+    stewards = frozenset(members & grants.stewards)
+    return Hands(root, sibling, stewards) if root or sibling or stewards else None
 
 
 class Removals:
@@ -43,18 +60,15 @@ class Removals:
             self._add(grants, signed, removal)
 
     def _add(self, grants: Grants, signed: SignedCard, removal: Removal) -> None:
-        members = grants.members_of(removal.signer_key)
-        root = grants.is_root(removal.signer_key)
-        sibling = not root and isinstance(removal.target, tuple) and removal.target[0] in members
-        stewards = members & grants.stewards
-        if not (root or sibling or stewards):
+        hands = hands_of(grants, removal)
+        if not hands:
             return
         bit = 1 << len(self.acting)
         self.acting.append(signed)
         self.cards.append(removal)
-        self._lines.append(frozenset(grants.lines[steward] for steward in stewards))
-        self._root |= bit * root
-        self.sibling |= bit * sibling
+        self._lines.append(frozenset(grants.lines[steward] for steward in hands.stewards))
+        self._root |= bit * hands.root
+        self.sibling |= bit * hands.sibling
         self._groups[removal.target_kind, removal.target] |= bit
         for label in removal.stay:
             self.named[label] |= bit

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from meshaid import limits
 from meshaid.core import shelf
 from meshaid.core.cards import SignedCard, make_device, make_invite, make_removal
 from meshaid.core.keys import SigningKey, StaticKey
 from meshaid.core.messages import CardList, Cards, CardWant, Hello
 from meshaid.core.roster import Roster, RosterCaps
+from tests.core.meeting_pair import Pair
 from tests.core.puppet import Puppet
 from tests.core.real_world import RealDevice, RealWorld
 
@@ -101,3 +103,40 @@ def test_cards_that_nobody_can_judge_cost_few_rosters(monkeypatch: pytest.Monkey
             puppet.say(Cards((junk[want.names[0]].wire,)))
 
     assert len(built) <= 16
+
+
+def test_removals_that_do_not_act_push_none_out_that_does() -> None:
+    """A member hands one node what acts, another what does not; only the first is passed on."""
+    world = RealWorld()
+    hub = world.found("hub")
+    attacker, bystander = world.join("attacker", hub), world.join("bystander", hub)
+    for _ in range(2):
+        Pair(attacker, hub, once=True).run()
+        Pair(bystander, hub, once=True).run()
+    identity = attacker.replica.identity
+
+    def removals(kind: str, start: int) -> list[SignedCard]:
+        """By the attacker's device: of a device that it says is its sibling, or of any member."""
+        return [
+            make_removal(
+                identity.signing_key,
+                community=identity.community,
+                target_kind="device" if kind == "device" else "member",
+                target=(identity.member, name) if kind == "device" else name,
+            )
+            for number in range(start, start + 520)
+            for name in [number.to_bytes(32, "big")]
+        ]
+
+    acting = max(removals("device", 0), key=lambda card: card.hash)
+    noise = [card.wire for card in removals("member", 0) if card.hash < acting.hash]
+    assert len(noise) > limits.CARDS_PER_ISSUER
+    hub.replica.add_cards([acting.wire])
+    bystander.replica.add_cards(noise)
+    bystander.write("insulin")
+
+    met = Pair(bystander, hub).run()
+
+    assert met.in_sync
+    assert acting.hash in bystander.replica.roster.hashes
+    assert bystander.replica.digest() == hub.replica.digest()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meshaid import home, opening
+from meshaid import opening
 from meshaid.desk import Desk
 from meshaid.errors import InvalidInput
 
@@ -24,11 +24,11 @@ def test_whoever_comes_second_never_takes_a_finished_home_away(
     made = []
 
     def interrupted(*args: Any) -> Any:
-        monkeypatch.setattr(home.os, "fdopen", fdopen)
+        monkeypatch.setattr(os, "fdopen", fdopen)
         made.append(opening.found_home(folder, community_name="c", name="quick", now=NOW))
         return fdopen(*args)
 
-    monkeypatch.setattr(home.os, "fdopen", interrupted)
+    monkeypatch.setattr(os, "fdopen", interrupted)
     with pytest.raises(InvalidInput, match="home in this folder already"):
         opening.found_home(folder, community_name="c", name="slow", now=NOW)
 

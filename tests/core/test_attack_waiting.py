@@ -15,7 +15,7 @@ from meshaid.core.delta import (
     decode_delta,
     encode_delta,
 )
-from meshaid.core.document import Document
+from meshaid.core.document import Document, Outcome, Standing
 from meshaid.core.keys import SigningKey
 from meshaid.core.messages import Delta, encode
 from meshaid.core.waiting import WaitingRuns
@@ -123,9 +123,12 @@ def test_runs_of_unknown_devices_are_not_judged_again_for_every_change(
 
     judged = []
     receive = Document.receive
-    monkeypatch.setattr(
-        Document, "receive", lambda self, *args: judged.append(args) or receive(self, *args)
-    )
+
+    def counted(self: Document, run: Run, standing: Standing) -> Outcome:
+        judged.append(run)
+        return receive(self, run, standing)
+
+    monkeypatch.setattr(Document, "receive", counted)
     for payload in replica.encode(genesis, replica.owed(genesis, {})):
         bystander.replica.receive([decode_delta(payload)])
 

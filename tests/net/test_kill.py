@@ -39,6 +39,8 @@ VICTIM = Path(__file__).with_name("victim.py")
 NOW = 1_700_000_000
 SLIPS = 1_500
 """Records that a first sync brings over."""
+KILLS_OF_A_HOME = 20
+"""After so many a home of its own comes next: a document ends at limits.MAX_EPOCH_CHANGES."""
 MOST_DELAY = {"write": 0.15, "sync": 0.25}
 """Seconds after its first words within which a victim is killed."""
 
@@ -147,8 +149,9 @@ def no_forks(home: OpenHome) -> bool:
 
 
 async def kill_while_writing(homes: Homes, number: int, chance: random.Random) -> Blow:
-    """The same home is written to, killed and met again and again."""
-    folder, peer = homes.folder / "writer", homes.folder / "reader"
+    """The same home is written to, killed and met again and again, until it has enough."""
+    generation = number // KILLS_OF_A_HOME
+    folder, peer = (homes.folder / f"{name} {generation}" for name in ("writer", "reader"))
     if not folder.exists():
         homes.fresh("taker", folder)
         homes.fresh("giver", peer)

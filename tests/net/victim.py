@@ -22,6 +22,8 @@ from typing import Any
 
 import trio
 
+from meshaid.core import ids
+from meshaid.core.document import Edit
 from meshaid.core.replica import Replica
 from meshaid.desk import Desk
 from meshaid.events import NodeEvent, PeerInSync
@@ -30,8 +32,8 @@ from meshaid.opening import open_home
 from meshaid.store import Store
 
 IN_TRANSACTION, IN_TRANSFER = 0, 1
-ROWS = 12
-"""Records of one import."""
+PILE = 40
+"""Records in one large transaction."""
 
 
 def say(**told: object) -> None:
@@ -87,7 +89,7 @@ def watch(flags: Flags) -> None:
 
 
 def write(folder: Path, tag: str) -> None:
-    """Write for ever: one record, then a table of some, and so on."""
+    """Write for ever: a pile of records at once, then one as a person does, and so on."""
     with open_home(folder) as opened:
         say(actor=opened.replica.actor.hex())
         desk = Desk(opened.replica, random=os.urandom)
@@ -97,11 +99,16 @@ def write(folder: Path, tag: str) -> None:
                 titles = [f"{tag} {number}"]
                 desk.add("need", {"title": titles[0], "text": "water " * 40}, now)
             else:
-                titles = [f"{tag} {number}.{row}" for row in range(ROWS)]
-                rows = [f"{title},need,{title},0" for title in titles]
-                table = "\n".join(["id,kind,title,minute", *rows]).encode()
-                desk.import_slips(table, now, start=now, where={})
+                titles = [f"{tag} {number}.{place}" for place in range(PILE)]
+                opened.replica.write_all([slip(title, now) for title in titles])
             say(titles=titles)
+
+
+def slip(title: str, now: int) -> list[Edit]:
+    """The edits that make one need."""
+    name = ids.record_id(os.urandom(ids.RECORD_BYTES))
+    fields = {"kind": "need", "title": title, "text": "water " * 40, "created_at": now}
+    return [("make", name), *(("put", name, field, value) for field, value in fields.items())]
 
 
 async def sync(folder: Path, tag: str, peer: str, flags: Flags) -> None:
