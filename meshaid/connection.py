@@ -80,10 +80,12 @@ class Connection:
                 await self._write()
                 nursery.cancel_scope.cancel()
         finally:
-            with trio.move_on_after(FAREWELL_SECONDS, shield=True):
-                await self._say_goodbye()
-            with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(self.stream)
+            try:
+                with trio.move_on_after(FAREWELL_SECONDS, shield=True):
+                    await self._say_goodbye()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await trio.aclose_forcefully(self.stream)
 
     async def _step(self, work: Callable[[], object]) -> None:
         await self._owner.step(self, work)

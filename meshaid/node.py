@@ -71,7 +71,9 @@ class Node:
         self._desk = Desk(home.replica, random=os.urandom)
         self._thread = trio.CapacityLimiter(1)
         self._roster = home.replica.roster
-        self._shown = {record.reference for record in self._desk.records()}
+        self._counting = self._who_counts()
+        authors = self._desk.authors()
+        self._shown = {r.reference for r in self._desk.records() if r.member in authors}
         self.board = BoardFace(self, self._desk, clock)
         self.network: Network
 
@@ -132,10 +134,14 @@ class Node:
         """Tell every meeting what is new, and gather what the world should hear. Store thread."""
         events: list[NodeEvent] = []
         changes, healed = self._replica.take_changes_and_heal()
+        touched = self._touched([*changes, *healed])
         new_roster = self._replica.roster is not self._roster
         if new_roster:
-            self._roster = self._replica.roster
-            events.append(CardsChanged(sum(map(self._replica.counts, self._roster.members))))
+            self._roster, before = self._replica.roster, self._counting
+            self._counting = self._who_counts()
+            events.append(CardsChanged(len(self._counting)))
+            for member in sorted(self._counting ^ before):
+                touched += [record.reference for record in self._desk.records(member)]
         heard = []
         for connection in connections:
             if new_roster:
@@ -144,23 +150,30 @@ class Node:
                 connection.meeting.local_change(change.genesis, change.before, now)
             if new_roster or changes or connection is source:
                 heard.append((connection, connection.meeting.events()))
-        events += self._board_events([*changes, *healed], wall)
+        events += self._board_events(touched, wall)
         return _Outcome(tuple(events), tuple(heard))
 
-    def _board_events(self, changes: Sequence[Changed], wall: int) -> list[BoardEvent]:
-        """What changed on the board, as events with rows. Store thread."""
-        touched = [
+    def _who_counts(self) -> frozenset[bytes]:
+        """The members whose records others see."""
+        return frozenset(filter(self._replica.counts, self._roster.members))
+
+    def _touched(self, changes: Sequence[Changed]) -> list[str]:
+        """The references of all records in these changes."""
+        return [
             ids.reference(member, name)
             for change in changes
             for member in [self._replica.member_of(change.genesis)]
             if member is not None
             for name in sorted(change.records)
         ]
+
+    def _board_events(self, touched: Sequence[str], wall: int) -> list[BoardEvent]:
+        """What changed on the board, as events with rows. Store thread."""
         if not touched:
             return []
         rows = self._desk.rows(touched, wall)
         events: list[BoardEvent] = []
-        for reference in touched:
+        for reference in dict.fromkeys(touched):
             known, row = reference in self._shown, rows.get(reference)
             if row is not None:
                 self._shown.add(reference)

@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 import trio
 
 from meshaid import commands
+from meshaid.board_face import Watcher
 from meshaid.core.cards import make_removal
 from meshaid.core.invite import decode_invite
 from meshaid.desk import Desk
-from meshaid.events import NodeEvent
+from meshaid.events import BoardEvent, NodeEvent
 from meshaid.node import Node, open_node
 from meshaid.opening import found_home, join_home, open_home
 
@@ -149,3 +150,8 @@ class Street:
             target=target.node.home.replica.identity.member,
         )
         await remover.node.work(partial(replica.add_cards, [card.wire]))
+
+    async def next_of(self, watcher: Watcher) -> BoardEvent:
+        """What a watcher is told next, within PATIENCE."""
+        with trio.fail_after(PATIENCE):
+            return await anext(watcher)

@@ -104,7 +104,10 @@ async def test_no_address_at_all(street: Street, anna: Path, options: dict[str, 
             pass
 
 
-async def test_a_home_has_one_node(street: Street, anna: Path) -> None:
+async def test_a_home_has_one_node(
+    street: Street, anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshaid.limits.LOCK_SECONDS", 0.01)
     async with street.runs(anna):
         with pytest.raises(BusyError):
             async with street.runs(anna):
@@ -285,9 +288,9 @@ async def test_watching(street: Street, anna: Path) -> None:
     async with street.runs(anna) as host:
         watcher = host.node.board.watch()
         need = await host.node.board.add_need("Water")
-        added = await anext(watcher)
+        added = await street.next_of(watcher)
         await host.node.board.edit(need.id, title="Drinking water")
-        changed = await anext(watcher)
+        changed = await street.next_of(watcher)
     assert (type(added), added.id) == (RecordAdded, need.id)
     assert isinstance(added, RecordAdded)
     assert added.row.as_json()["title"] == "Water"
@@ -301,7 +304,7 @@ async def test_a_known_record_is_changed_after_a_restart_too(street: Street, ann
     async with street.runs(anna) as host:
         watcher = host.node.board.watch()
         await host.node.board.edit(ref, title="Tea")
-        assert isinstance(await anext(watcher), RecordChanged)
+        assert isinstance(await street.next_of(watcher), RecordChanged)
 
 
 async def test_the_records_of_a_removed_member_leave(street: Street, anna: Path) -> None:
@@ -312,7 +315,7 @@ async def test_the_records_of_a_removed_member_leave(street: Street, anna: Path)
         watcher = host.node.board.watch()
         (soup,) = await host.node.board.records()
         await street.remove(host, guest)
-        gone = await anext(watcher)
+        gone = await street.next_of(watcher)
         assert isinstance(gone, RecordRemoved)
         assert gone.id == soup.id
         assert await host.titles() == []
