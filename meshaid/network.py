@@ -420,6 +420,7 @@ class Network:
         if held is not None:
             close = partial(held.connection.meeting.close, reason, trio.current_time())
             await self._node.step(held.connection, close)
+            held.connection.wake()
 
     def _start_soon(self, work: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Start a task of this network; nothing while it is being left."""

@@ -125,7 +125,8 @@ class Node:
             self.tell(event)
         for connection, heard in outcome.heard:
             connection.take_events(heard)
-            connection.wake()
+            if connection is not source:  # whose own task goes on by itself
+                connection.wake()
         return result
 
     def _outcome(
