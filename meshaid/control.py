@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import re
 import secrets
 import socket
 import tempfile
@@ -87,12 +88,20 @@ def _connected(folder: Path, timeout: float | None) -> Iterator[tuple[socket.soc
 @contextmanager
 def _unix_or_loopback(folder: Path) -> Iterator[tuple[socket.socket, tuple[int, str] | None]]:
     if (folder / PORT).exists():
-        port, token = (folder / PORT).read_text().split()
+        address = _read_port(folder / PORT)
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
-            yield connection, (int(port), token)
+            yield connection, address
     else:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             yield connection, None
+
+
+def _read_port(file: Path) -> tuple[int, str]:
+    """Port and token. Raises NoNode where they are not, or not yet, written whole."""
+    told = re.fullmatch(rb"([0-9]{1,5}) ([0-9a-f]{32})", file.read_bytes())
+    if told is None or not 0 < int(told[1]) < 65_536:
+        raise NoNode
+    return int(told[1]), told[2].decode()
 
 
 def _read_line(connection: socket.socket) -> dict[str, Any]:
@@ -162,11 +171,16 @@ def decode_request(line: bytes, token: str | None) -> tuple[str, dict[str, Any],
         given = request.get("token")
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
         raise errors.InvalidInput("this is no request of the meshaid command") from error
-    if token is not None and not hmac.compare_digest(str(given), token):
+    if token is not None and not _is_same(given, token):
         raise errors.InvalidInput("this is no request of the meshaid command")
     if not (isinstance(verb, str) and isinstance(arguments, dict)):
         raise errors.InvalidInput("this is no request of the meshaid command")
     return verb, arguments, now if isinstance(now, int) else None
+
+
+def _is_same(given: object, token: str) -> bool:
+    told = str(given).encode(errors="backslashreplace")
+    return hmac.compare_digest(told, token.encode())
 
 
 def encode(document: Mapping[str, Any]) -> bytes:

@@ -10,7 +10,6 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -103,7 +102,8 @@ async def test_a_peer_that_moved_is_found_again(street: Street, anna: Path) -> N
         moving.move("127.0.0.3")
         port = guest.address.rpartition(":")[2]
         await street.until(lambda: f"127.0.0.3:{port}" in guest.node.listening)
-        assert host.events(PeerFound)[-1].address == f"127.0.0.3:{port}"
+        moved = PeerFound(f"127.0.0.3:{port}", "mdns")
+        await street.until(lambda: moved in host.told)
         await guest.node.board.add_need("Water")
         await street.equal(host, guest)
 
@@ -154,8 +154,10 @@ async def test_a_peer_that_restarts_is_met_again(street: Street, anna: Path) -> 
 async def test_a_node_that_is_told_its_own_address(street: Street, anna: Path) -> None:
     async with street.runs(anna) as host:
         host.node.add_peer(host.address)
-        await street.until(lambda: host.node.statistics()["candidates"] == 0)
-        assert host.events(ConnectionFailed)[-1].reason == "itself"
+        await host.hears(ConnectionFailed)
+        await street.until(lambda: host.node.statistics()["sessions"] == 0)
+        assert host.node.statistics()["candidates"] == 0
+        assert not host.events(PeerConnected)
 
 
 async def test_an_address_without_anybody_is_tried_again(street: Street, anna: Path) -> None:
@@ -217,7 +219,7 @@ async def test_a_linked_device_meets_a_stranger_to_it_first(street: Street, anna
             await street.equal(other, second, host)
         assert await other.titles() == ["Water"]
         rows = await other.node.board.records()
-        assert rows[0].as_json()["author"] == "Anna"
+        assert rows[0].as_json()["member_name"] == "Anna"
 
 
 async def test_sync_says_not_known_yet_and_keeps_the_cards(street: Street, anna: Path) -> None:
@@ -239,7 +241,7 @@ async def test_sync_through_a_node(street: Street, anna: Path) -> None:
         guest.node.add_peer(host.address)
         await guest.hears(PeerInSync)
         assert (await guest.node.sync(host.address))["equal"] is True
-        assert host.node.statistics()["links"] == 1
+        await street.until(lambda: host.node.statistics()["links"] == 1)
 
 
 async def test_sync_with_nobody(street: Street, anna: Path) -> None:
@@ -281,28 +283,27 @@ async def test_a_connection_that_breaks_off_at_once_harms_nobody(
 async def test_few_half_open_connections_are_held(
     street: Street, anna: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Sixty strangers come at once, from twenty addresses; a member gets in all the same."""
     monkeypatch.setattr(limits, "MAX_HALF_OPEN", 10)
+    monkeypatch.setattr(limits, "HANDSHAKE_SECONDS", 0.5)
     ben = street.join("Ben", anna)
-    async with street.runs(anna) as host:
-        async with trio.open_nursery() as nursery:
-            strangers: list[socket.socket] = []
-            for number in range(60):  # all of them at once, from twelve addresses
-                source = f"127.0.1.{number % 12 + 1}"
-                dial = partial(socket.create_connection, source_address=(source, 0))
-                strangers.append(dial(host_and_port(host)))
-            for stranger in strangers:
-                nursery.start_soon(until_closed, stranger)
-            most = 0
-            async with street.runs(ben) as guest:
-                while len(host.events(ConnectionFailed)) < 10:
-                    most = max(most, host.node.statistics()["sessions"])
-                    await trio.lowlevel.checkpoint()
-                    if most >= 10:
-                        break
-                guest.node.add_peer(host.address)
-                await street.equal(host, guest)
-        assert most == 10
-        assert {event.reason for event in host.events(ConnectionFailed)} == {"handshake"}
+    most = 0
+
+    def count() -> bool:
+        nonlocal most
+        most = max(most, host.node.statistics()["sessions"])
+        return len(host.events(ConnectionFailed)) >= 10
+
+    async with street.runs(anna) as host, trio.open_nursery() as nursery:
+        for number in range(60):
+            source = (f"127.0.1.{number % 20 + 1}", 0)
+            stranger = socket.create_connection(host_and_port(host), source_address=source)
+            nursery.start_soon(until_closed, stranger)
+        await street.until(count)
+        async with street.runs(ben, host) as guest:
+            await street.equal(host, guest)
+    assert {event.reason for event in host.events(ConnectionFailed)} == {"handshake"}
+    assert most <= 10
 
 
 async def until_closed(stranger: socket.socket) -> None:
@@ -321,7 +322,10 @@ def nonblocking(raw: socket.socket) -> socket.socket:
     return raw
 
 
-async def test_one_address_gets_few_places(street: Street, anna: Path) -> None:
+async def test_one_address_gets_few_places(
+    street: Street, anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "HANDSHAKE_SECONDS", 0.3)
     async with street.runs(anna) as host, trio.open_nursery() as nursery:
         for _ in range(limits.MAX_HALF_OPEN_PER_ADDRESS * 5):
             nursery.start_soon(until_closed, socket.create_connection(host_and_port(host)))
