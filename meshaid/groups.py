@@ -22,7 +22,7 @@ async def as_itself() -> AsyncIterator[trio.Nursery]:
         async with trio.open_nursery() as nursery:
             try:
                 yield nursery
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - raised again below
                 # Kept out of the nursery, which would take a group of the body's apart.
                 nursery.cancel_scope.cancel()
                 cancelled, body = _parted(error)

@@ -57,6 +57,11 @@ MAX_LIST_CARD_BYTES: Final = 16_384
 CARDS_PER_ISSUER: Final = 256
 """Cards of one kind by one signer that count (smallest hashes first): bounds what a stolen key
 can mint. More invites than this come from more than one device."""
+LINKS_PER_ISSUER: Final = 16
+"""Links by one device that count: twice the devices that a member should have."""
+LINKED_PER_MEMBER: Final = 32
+"""Linked devices of one member that count. Each may link more, so without this bound one member
+could fill the roster of everybody; honest members have 8 devices at most."""
 INVITE_USES: Final = 50
 """Members under one invite; a street meeting invites fewer."""
 MAX_EPOCH_CARDS: Final = 256
@@ -291,3 +296,9 @@ CONTROL_SECONDS: Final = 60.0
 
 REMEMBER_SECONDS: Final = 60
 """How often one session writes down that both are in sync: each is a commit, and cards wear out."""
+DOCUMENT_ACTORS: Final = 1_024
+"""Actors of one document that a node takes; runs of further ones wait. Actors that do not see each
+other escape the totals of rule G17, and a new epoch is due at 32."""
+MAX_UNPROVEN: Final = 8
+"""Inbound sessions whose device is not proven yet: each new one sends the oldest away, so that a
+holder of the door key who never proves anything cannot keep joiners or members out."""

@@ -273,19 +273,33 @@ class Network:
             await trio.aclose_forcefully(stream)
             return
         host, port = peer
+        await self._send_oldest_away()
         await self._hold(stream, "listener", format_address(host, port), dialed=None, host=host)
 
     def _has_room(self, host: str) -> bool:
         """Whether one more inbound connection from this host is held."""
         young = [h for h in self._held.values() if h.connection.meeting.remote_static is None]
-        # Counted apart: strangers who say nothing must not take the places of members.
-        sessions = len(self._held) - len(young)
+        # Only members count as sessions: who says nothing, or proves nothing, takes no places.
+        sessions = sum(held.device is not None for held in self._held.values())
         half_open = [*self._arriving, *(held.host for held in young if held.dialed is None)]
         return (
             len(half_open) < limits.MAX_HALF_OPEN
             and half_open.count(host) < limits.MAX_HALF_OPEN_PER_ADDRESS
             and sessions < limits.MAX_SESSIONS
         )
+
+    async def _send_oldest_away(self) -> None:
+        """Of those who hold the door key and are not proven, let the newest have the places."""
+        unproven = [
+            held.number
+            for held in self._held.values()
+            if held.dialed is None
+            and held.device is None
+            and held.connection.meeting.remote_static is not None
+        ]
+        surplus = len(unproven) - limits.MAX_UNPROVEN + 1
+        for number in sorted(unproven)[: max(0, surplus)]:
+            await self._close(number, ByeReason.BUSY)
 
     async def _dial_loop(self, nursery: trio.Nursery) -> None:
         while True:

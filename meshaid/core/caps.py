@@ -9,7 +9,10 @@ However much a stolen key signs, every node drops the same cards, in whatever or
   ahead and always stay, so a thief cannot grind honest members out of it.
 - Of an issuer's cards of one kind those with the smallest hashes stay (invites and devices that a
   removal by the root names come ahead and always stay); of the devices under one link likewise
-  (ahead: those named by a removal of that link which the root or its signer signed).
+  (ahead: those named by a removal of that link which the root or its signer signed). Links are a
+  kind of their own.
+- Of a member's linked devices those nearest to the root stay, then the smallest hashes: devices
+  link devices, so without this one member could fill everybody's roster.
 - Of an issuer's door key cards the highest generations stay, then the smaller hash.
 - One founding card stays: the one with the smallest hash.
 
@@ -39,7 +42,9 @@ class RosterCaps:
 
     members_per_invite: int = limits.INVITE_USES
     cards_per_issuer: int = limits.CARDS_PER_ISSUER
+    links_per_issuer: int = limits.LINKS_PER_ISSUER
     devices_per_link: int = 1
+    linked_per_member: int = limits.LINKED_PER_MEMBER
     epochs_per_member: int = limits.MAX_EPOCH_CARDS
     doors_per_issuer: int = limits.DOOR_GENERATIONS
     grant_depth: int = limits.MAX_GRANT_DEPTH
@@ -111,13 +116,19 @@ def cap_grants(
         for label in removal.stay
     }
     ahead = _named_by_owner(grants, removals)
-    invites = _smallest(
-        (g for g in grants.ever if isinstance(g, InviteGrant)),
-        caps.cards_per_issuer,
-        issuer=lambda g: g.card.signer_key,
-        rank=lambda g: g.signed.hash,
-        ahead=lambda g: g.label in by_root,
-    )
+    invites: list[InviteGrant] = []
+    for is_link in (False, True):
+        invites += _smallest(
+            (
+                g
+                for g in grants.ever
+                if isinstance(g, InviteGrant) and (g.card.role == "device") == is_link
+            ),
+            caps.links_per_issuer if is_link else caps.cards_per_issuer,
+            issuer=lambda g: g.card.signer_key,
+            rank=lambda g: g.signed.hash,
+            ahead=lambda g: g.label in by_root,
+        )
     members = _smallest(
         (g for g in grants.ever if isinstance(g, MemberGrant)),
         caps.members_per_invite,
@@ -135,6 +146,15 @@ def cap_grants(
             rank=lambda g: g.signed.hash,
             ahead=lambda g: g.label in by_root or (g.card.signer_key, g.label) in ahead,
         )
+        if linked:
+            # The nearest first, so that what a dropped card granted is dropped with it.
+            of_kind = _smallest(
+                of_kind,
+                caps.linked_per_member,
+                issuer=lambda g: g.card.member,
+                rank=lambda g: (grants.ever[g], g.signed.hash),
+                ahead=lambda g: g.label in by_root,
+            )
         kept.update(of_kind)
     return grants.ever.keys() - kept
 

@@ -326,6 +326,11 @@ class Document:
         return self._pieces.thin()
 
     # ---- writing
+    def is_full(self, actor: bytes) -> bool:
+        """Whether this actor would be one too many (`limits.DOCUMENT_ACTORS`)."""
+        known = self._history.length(actor)
+        return not known and self._history.actor_count() >= limits.DOCUMENT_ACTORS
+
     def continues(self, actor: bytes) -> bool:
         """Whether this actor may write: nothing that it wrote is left out. Else take a new one."""
         return self._history.length(actor) == self.clock().get(actor, (0, b""))[0]

@@ -33,6 +33,8 @@ FIRST_EPOCH_NONCE = bytes(ids.GENESIS_NONCE_BYTES)
 
 Verdicts: TypeAlias = dict[bytes, tuple[frozenset[bytes], ...] | None]
 """Device to what the removals of it let stay; None when nothing of it is cut."""
+FULL = "LIMIT"
+"""Beside the gate's rules: more actors than a document has. Such a run is asked for again later."""
 _NOTHING_STAYS = (frozenset[bytes](),)
 
 
@@ -216,6 +218,8 @@ class Documents:
             stripped, sent = queue.pop(0)
             outcome = self._judge_one(document, stripped)
             rules += [outcome.rule] if outcome.rule else []
+            if outcome.rule == FULL:
+                continue
             if outcome.kind == "waiting":
                 (self._uncarded if outcome.rule == "G4" else self._waiting).keep(genesis, stripped)
             elif outcome.kind == "refused" and sent:
@@ -238,6 +242,8 @@ class Documents:
             return Outcome.refused("G1", str(error))
         if isinstance(run, Missing):
             return Outcome.waiting("G3", "a predecessor is not held yet")
+        if document.is_full(run.actor):
+            return Outcome.waiting(FULL, "the document has too many actors already")
         return document.receive(run, self._standing(document.genesis, ids.device_of(run.actor)))
 
     def _standing(self, genesis: bytes, device: bytes) -> Standing:

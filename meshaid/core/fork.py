@@ -120,6 +120,10 @@ class History:
         """Every actor of which a change is held."""
         return self._at.keys()
 
+    def actor_count(self) -> int:
+        """How many actors a change is held of."""
+        return len(self._at)
+
     def length(self, actor: bytes) -> int:
         """The highest seq held of this actor, counting or not; 0 when there is none."""
         return max(self._at.get(actor, (0,)))

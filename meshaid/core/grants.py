@@ -117,7 +117,9 @@ class Grants:
         """Args: depth is the most invites between the root and a card that counts."""
         self.held = Cards(grants)
         self.may_members_invite = founding is not None and founding.may_invite == "members"
-        self.ever: dict[Grant, None] = {}
+        self.ever: dict[Grant, int] = {}
+        """Ever-valid cards, each with the invites and links between it and the root's own."""
+        self._depth = 0
         self.stewards: set[bytes] = set()
         self._community = community
         self._level: list[Grant] = []
@@ -148,7 +150,7 @@ class Grants:
         signers = sorted(self.held.signed_invites)
         root = next((key for key in signers if self.is_root(key)), None)
         self._next = list(self.held.signed_invites[root]) if root is not None else []
-        for _ in range(depth):
+        for self._depth in range(depth):
             self._level, self._next = self._next, []
             while self._level:
                 self._admit(self._level.pop())
@@ -158,7 +160,7 @@ class Grants:
     def _admit(self, grant: Grant) -> None:
         if grant in self.ever:
             return
-        self.ever[grant] = None
+        self.ever[grant] = self._depth
         if isinstance(grant, InviteGrant):
             self._admit_invite(grant)
         elif isinstance(grant, MemberGrant):

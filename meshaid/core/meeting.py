@@ -129,6 +129,7 @@ class Meeting:
         self._must_ask = False
         self._ask_at = self._recheck_at = math.inf
         self._looks = Progress()
+        self._passed_despite: object = None
         self._out_of_sync = False
         self.in_sync = False
         """Digests were equal when they were last compared, and nothing has changed here since."""
@@ -420,7 +421,14 @@ class Meeting:
 
     def _look_into(self, verdict: Verdict) -> None:
         """Digests differ: cards first, else a pass, unless that was in vain before."""
-        if not self._looks.worth_a_look(self._comparison.digests(), self._now):
+        digests = self._comparison.digests()
+        if not self._looks.worth_a_look(digests, self._now):
+            if verdict is Verdict.CARDS and self._passed_despite != digests:
+                # Rosters that differ for whatever reason must not hold up what people wrote.
+                self._passed_despite = digests
+                self._documents.begin()
+                self._advance_pass()
+                return
             if not self._out_of_sync:
                 self._out_of_sync = True
                 self._events.append(OutOfSync())

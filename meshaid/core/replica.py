@@ -63,6 +63,7 @@ class Replica:
             caps=caps,
             pending_cards=pending_cards,
         )
+        self._renewed_on_hearsay = False
         self._documents = Documents(ledger, identity, self.roster, in_memory=documents_in_memory)
         self._nonce = ledger.setting(_NONCE) or b""
         self._check_install(install)
@@ -132,12 +133,15 @@ class Replica:
     def note_peer_clock(self, genesis: bytes, clock: Clock) -> bool:
         """Look for our own actor in a peer's clock; a longer or other branch means that this store
         was restored. Returns True when a new nonce was drawn.
+
+        Believed once: of a nonce drawn since this start nobody can know anything but from here.
         """
         theirs = clock.get(self.actor)
-        if theirs is None or genesis != self.own_genesis:
+        if theirs is None or genesis != self.own_genesis or self._renewed_on_hearsay:
             return False
         if self._documents.get(genesis).holds(theirs[1]):
             return False
+        self._renewed_on_hearsay = True
         self.renew_nonce()
         return True
 

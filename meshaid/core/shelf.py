@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from meshaid import limits
 from meshaid.core.cards import Device, Member, SignedCard, decode_card, read_own_card
+from meshaid.core.ids import community_id
 from meshaid.core.ledger import CardRow, CardState, Ledger
 from meshaid.core.roster import DEFAULT_CAPS, Roster, RosterCaps
 from meshaid.errors import InvalidSignature, RemoteProtocolError, StoreError
@@ -60,6 +61,9 @@ class CardShelf:
         self._held = {row.hash: read_own_card(row.wire) for row in rows}
         self._written = {row.hash: row.state for row in rows}
         self._names = {card.hash16: card for card in self._held.values()}
+        self._unjudged: set[bytes] = set()
+        self._signers_of: Roster | None = None
+        self._known_signers: frozenset[bytes] = frozenset()
         self.roster = self._judge()
 
     def _judge(self) -> Roster:
@@ -128,24 +132,45 @@ class CardShelf:
         if not new:
             return CardsAdded((), tuple(refused), changed=False)
         before = self.roster.hashes
-        self.roster = self._judge()
+        if any(self._may_count(card) for card in new):
+            self.roster = self._judge()
+            self._unjudged.clear()
+        else:
+            self._unjudged.update(card.hash for card in new)
         self._settle()
         self._names = {card.hash16: card for card in self._held.values()}
         kept = tuple(card.hash for card in new if card.hash in self._held)
         return CardsAdded(kept, tuple(refused), changed=self.roster.hashes != before)
 
+    def _may_count(self, card: SignedCard) -> bool:
+        """Whether the roster may let this card count: its signer is known, or is the root.
+
+        Cards by keys that nobody knows change nothing, so they cost no roster; the next roster
+        judges them with all others.
+        """
+        signer = card.card.signer
+        return community_id(signer) == self._community or signer in self._signers()
+
+    def _signers(self) -> frozenset[bytes]:
+        """The keys that effective cards brought in."""
+        if self._signers_of is not self.roster:
+            effective = (self._held[h].card for h in self.roster.hashes if h in self._held)
+            keys = (card.possession for card in effective)
+            self._known_signers = frozenset(key for key in keys if key is not None)
+            self._signers_of = self.roster
+        return self._known_signers
+
     def _settle(self) -> None:
         """Write down how cards stand now, where that is new; drop the superseded, and the oldest
         pending ones beyond the limit."""
         own = self._own()
-        spare = [h for h in self._held if h in self.roster.pending and h not in own]
+        pending = self.roster.pending | self._unjudged
+        spare = [h for h in self._held if h in pending and h not in own]
         crowded = set(spare[: max(0, len(spare) - self._pending_cards)])
         for card_hash, card in list(self._held.items()):
             if card_hash in self.roster.hashes:
                 self._put(card, "effective")
-            elif card_hash in own or (
-                card_hash in self.roster.pending and card_hash not in crowded
-            ):
+            elif card_hash in own or (card_hash in pending and card_hash not in crowded):
                 self._put(card, "pending")
             else:
                 del self._held[card_hash]

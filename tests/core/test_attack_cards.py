@@ -63,10 +63,25 @@ def test_one_member_cannot_fill_the_roster_with_devices() -> None:
     honest = [*hub.replica._shelf._held.values(), *member.replica._shelf._held.values()]
     community, mine = hub.replica.identity.community, member.replica.identity.member
 
-    caps = RosterCaps(cards_per_issuer=4)
-    roster = Roster(community, [*honest, *linked_tree(member, width=3, depth=4)], caps=caps)
+    caps = RosterCaps(linked_per_member=4)
+    tree = linked_tree(member, width=3, depth=4)
+    roster = Roster(community, [*honest, *tree], caps=caps)
 
-    assert len(roster.ever_devices(mine)) <= 2 * caps.cards_per_issuer
+    assert len(roster.ever_devices(mine)) == 1 + caps.linked_per_member
+    for order in (tree[::-1], tree[::2] + tree[1::2]):
+        held = Roster(community, [*honest, *order[: len(order) // 2]], caps=caps).cards
+        again = Roster(community, [*held, *order], caps=caps)
+        assert again.hashes == roster.hashes
+
+
+def test_one_device_makes_only_so_many_links_that_count() -> None:
+    world = RealWorld()
+    hub = world.found("hub")
+    honest = list(hub.replica._shelf._held.values())
+    links = linked_tree(hub, width=20, depth=1)
+    roster = Roster(hub.replica.identity.community, [*honest, *links])
+    effective = {card.hash for card in links} & roster.hashes
+    assert len(effective) == 2 * limits.LINKS_PER_ISSUER
 
 
 def test_cards_that_nobody_can_judge_cost_few_rosters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,14 +70,16 @@ class Street:
         self.lan = lan
         self._folder = folder
         self._number = 0
+        self._nets: dict[str, int] = {}
 
     def laptop(self, *segments: Segment) -> Laptop:
         """A laptop with a cable to each of these segments, and no home yet."""
         self._number += 1
         host = self.lan.add_host(f"host{self._number}")
         plugs = []
-        for place, segment in enumerate(segments):
-            plugs.append(host.plug(segment, f"10.77.{place}.{self._number}/16"))
+        for segment in segments:
+            net = self._nets.setdefault(segment.bridge + segment.namespace, len(self._nets))
+            plugs.append(host.plug(segment, f"10.77.{net}.{self._number}/24"))
         return Laptop(self._folder / str(self._number), host, plugs)
 
     def founder(self, *segments: Segment) -> Laptop:

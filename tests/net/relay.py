@@ -20,7 +20,7 @@ from meshaid.addresses import parse_address
 from meshaid.testing.lan import Host
 
 DELAY_SECONDS = 0.03
-LEAST, MOST = 400, 9_000
+LEAST, MOST = 200, 1_500
 """After how many bytes, both ways together, the first connections are cut."""
 GROWTH = 1.6
 """Later connections live longer, or a large sync would take for ever."""

@@ -1,12 +1,15 @@
-"""The control socket: a question put to a running node, on sockets of both kinds."""
+"""The control socket: one result by either way, and nothing that is said to it harms the node."""
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,400 +17,339 @@ from typing import Any
 import pytest
 import trio
 
-from meshaid import control, control_server, errors, limits
-from meshaid.errors import Ambiguous, BusyError, InvalidInput, MeshaidError, NotFound, StoreFull
-from tests.shell.street import NOON, PATIENCE, Street
-
-unix_only = pytest.mark.skipif(
-    not hasattr(socket, "AF_UNIX"), reason="this system has no Unix sockets"
+from meshaid import commands, control, limits
+from meshaid.control_server import serve_control
+from meshaid.desk import Desk
+from meshaid.errors import (
+    Ambiguous,
+    BusyError,
+    InvalidInput,
+    MeshaidError,
+    NotFound,
+    NotReachable,
+    RefusedByTrust,
+    StoreFull,
 )
-KINDS = [pytest.param(True, marks=unix_only, id="unix"), pytest.param(False, id="loopback")]
+from meshaid.opening import open_home
+from tests.shell.street import NOON, Resident, Street
+
+TABLE = base64.b64encode(b"kind,id,title,minute\nneed,1,Water,10\nneed,2,,20\n").decode()
 
 
-class Served:
-    """A control socket that is served in the background, and what it was asked."""
-
-    def __init__(self, folder: Path, answer: Callable[..., Any]) -> None:
-        self.folder = folder
-        self.asked: list[tuple[str, dict[str, Any], int | None]] = []
-        self._answer = answer
-
-    async def execute(self, verb: str, arguments: Mapping[str, Any], now: int | None) -> Any:
-        self.asked.append((verb, dict(arguments), now))
-        return await self._answer(verb)
-
-    async def ask(self, verb: str, now: int | None = None, **arguments: Any) -> dict[str, Any]:
-        """What the command line does, on a thread of its own."""
-        question = partial(control.ask, self.folder, verb, arguments, now, timeout=PATIENCE)
-        with trio.fail_after(PATIENCE):
-            return await trio.to_thread.run_sync(question)
-
-    async def say(self, words: bytes) -> dict[str, Any]:
-        """The answer to a line that a stranger's program made up."""
-        with trio.fail_after(PATIENCE):
-            return await trio.to_thread.run_sync(self._say, words)
-
-    def _say(self, words: bytes) -> dict[str, Any]:
-        with control._connected(self.folder, PATIENCE) as (connection, _):
-            connection.sendall(words)
-            connection.shutdown(socket.SHUT_WR)
-            return control._read_line(connection)
+@pytest.fixture
+def anna(street: Street) -> Path:
+    """The founder's home, with something on its board."""
+    home = street.found("Anna")
+    for title in ("Water", "Bread"):
+        street.do(home, "add", {"kind": "need", "fields": {"title": title}})
+    return home
 
 
-async def echo(verb: str) -> dict[str, Any]:
-    await trio.lowlevel.checkpoint()
-    return {"verb": verb}
+async def ask(home: Path, verb: str, arguments: dict[str, Any], now: int | None = NOON) -> Any:
+    """Ask as the command line does, from a thread."""
+    return await trio.to_thread.run_sync(
+        partial(control.ask, home, verb, arguments, now, timeout=30.0)
+    )
 
 
-@pytest.fixture(params=KINDS)
-def unix(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Which kind of socket the server opens in this test."""
-    kind: bool = request.param
-    monkeypatch.setattr(control, "listening", partial(control.listening, unix=kind))
-    return kind
+async def answer(home: Path, line: bytes) -> Any:
+    """Say anything to the socket; what comes back."""
+
+    def talk() -> bytes:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as mouth:
+            mouth.settimeout(30.0)
+            mouth.connect(str(home / control.SOCKET))
+            mouth.sendall(line)
+            mouth.shutdown(socket.SHUT_WR)
+            return b"".join(iter(partial(mouth.recv, 65_536), b""))
+
+    return json.loads(await trio.to_thread.run_sync(talk))
 
 
-@pytest.fixture(params=["short", "long"])
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A home's folder; the long one is longer than the address of a Unix socket may be."""
-    path = tmp_path / "home"
-    if request.param == "long":
-        path = tmp_path.joinpath(*["a folder with a long name, " * 4] * 2, "home")
-        assert len(os.fsencode(path)) > 200
-    path.mkdir(parents=True)
-    return path
-
-
-async def serve(nursery: trio.Nursery, served: Served) -> None:
-    await nursery.start(control_server.serve_control, served.folder, served.execute)
-
-
-# ---- questions and answers
-async def test_what_was_asked_and_what_was_answered(
-    unix: bool, folder: Path, nursery: trio.Nursery
+# ---- one result by either way
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [
+        ("board", {}),
+        ("board", {"kind": "need", "text": "water"}),
+        ("show", {"ref": "Water"}),
+        ("heading", {}),
+        ("import", {"data": TABLE}),
+        ("export", {"member": "me", "format": "jsonl"}),
+        ("export", {"member": "me", "format": "automerge"}),
+        ("board", {"kind": "nothing"}),
+        ("edit", {"ref": "zzzz", "fields": {}}),
+        ("edit", {"fields": {}}),
+        ("export", {"member": "nobody", "format": "jsonl"}),
+        ("no such verb", {}),
+    ],
+)
+async def test_both_ways_give_the_same(
+    street: Street, anna: Path, verb: str, arguments: dict[str, Any]
 ) -> None:
-    served = Served(folder, echo)
-    await serve(nursery, served)
-    assert await served.ask("board", NOON, text="Wäsche \U0001f6b0 \ud800", limit=3) == {
-        "verb": "board"
-    }
-    assert await served.ask("status") == {"verb": "status"}
-    assert served.asked == [
-        ("board", {"text": "Wäsche \U0001f6b0 \ud800", "limit": 3}, NOON),
-        ("status", {}, None),
-    ]
+    def directly() -> Any:
+        with open_home(anna) as opened:
+            return commands.execute(Desk(opened.replica, random=os.urandom), verb, arguments, NOON)
+
+    alone = outcome(directly)
+    async with street.runs(anna):
+        through = await trio.to_thread.run_sync(
+            outcome, partial(control.ask, anna, verb, arguments, NOON, timeout=30.0)
+        )
+    assert through == alone
 
 
-async def test_an_answer_of_many_pieces(unix: bool, folder: Path, nursery: trio.Nursery) -> None:
-    async def long(_: str) -> dict[str, Any]:
-        await trio.lowlevel.checkpoint()
-        return {"text": "so many words\n" * 100_000}
+def outcome(call: Any) -> Any:
+    """The result, or the error's class and text."""
+    try:
+        return call()
+    except MeshaidError as error:
+        return type(error), str(error)
 
-    served = Served(folder, long)
-    await serve(nursery, served)
-    assert await served.ask("board", data="x" * 1_000_000) == await long("")
-    assert len(served.asked[0][1]["data"]) == 1_000_000
+
+async def test_what_only_a_node_can_do(street: Street, anna: Path) -> None:
+    ben = street.join("Ben", anna)
+    async with street.runs(anna) as host, street.runs(ben) as guest:
+        status = await ask(anna, "status", {})
+        assert status["listening"] == [host.address]
+        assert status["peers"] == (await ask(anna, "peers", {}))["peers"] == []
+        told = await ask(ben, "sync", {"address": host.address, "timeout": 30.0})
+        assert told["equal"] is True
+        assert await ask(anna, "offline", {}) == {"online": False}
+        with pytest.raises(NotReachable):
+            await ask(ben, "sync", {"address": guest.address[:-1] + "0", "timeout": 5.0})
+        assert await ask(anna, "online", {}) == {"online": True}
+        assert (await ask(anna, "status", {}))["listening"] == [host.address]
+
+
+async def test_the_time_is_that_of_the_call(street: Street, anna: Path) -> None:
+    async with street.runs(anna):
+        later = NOON + 80 * 3_600
+        assert len((await ask(anna, "board", {}))["records"]) == 2
+        assert (await ask(anna, "board", {}, later))["records"] == []
+        assert len((await ask(anna, "board", {}, None))["records"]) == 2
+
+
+async def test_many_ask_at_once(street: Street, anna: Path) -> None:
+    async with street.runs(anna) as host:
+        add = {"kind": "offer", "fields": {"title": "Tea"}}
+        async with trio.open_nursery() as nursery:
+            for _ in range(10):
+                nursery.start_soon(ask, anna, "add", add)
+                nursery.start_soon(ask, anna, "board", {})
+        assert (await host.titles()).count("Tea") == 10
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        NotFound("nothing of that name"),
-        Ambiguous("two fit", ("C-12", "C-13")),
-        StoreFull("the disk is full"),
-        errors.NotReachable("nobody answers"),
+        InvalidInput("say it otherwise"),
+        NotFound("there is none"),
+        RefusedByTrust("not you"),
+        StoreFull("no room"),
+        Ambiguous("two of them", ("abc", "abd")),
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_an_error_comes_out_as_its_own_class(
-    unix: bool, folder: Path, nursery: trio.Nursery, error: MeshaidError
-) -> None:
-    async def fail(_: str) -> None:
-        await trio.lowlevel.checkpoint()
-        raise error
-
-    served = Served(folder, fail)
-    await serve(nursery, served)
-    with pytest.raises(MeshaidError) as raised:
-        await served.ask("show", ref="C-1")
-    assert type(raised.value) is type(error)
-    assert str(raised.value) == str(error)
-    assert getattr(raised.value, "matches", None) == getattr(error, "matches", None)
+def test_errors_travel_as_themselves(error: MeshaidError) -> None:
+    told = json.loads(control.encode(control.encode_error(error)))
+    back = control.decode_error(told)
+    assert (type(back), str(back)) == (type(error), str(error))
+    assert getattr(back, "matches", ()) == getattr(error, "matches", ())
 
 
-@pytest.mark.parametrize("name", ["NoSuchError", "annotations", "__doc__"])
-def test_an_error_that_this_version_does_not_know(name: str) -> None:
-    error = control.decode_error({"class": name, "message": "something of tomorrow"})
-    assert type(error) is MeshaidError
-    assert str(error) == "something of tomorrow"
+@pytest.mark.parametrize("name", ["NoSuchError", "MeshaidError", "annotations", "ProtocolError", 5])
+def test_an_unknown_error_is_still_one_of_ours(name: object) -> None:
+    back = control.decode_error({"class": name, "message": "told by a newer node"})
+    assert (type(back), str(back)) == (MeshaidError, "told by a newer node")
 
 
-async def test_one_slow_question_holds_nobody_up(
-    unix: bool, folder: Path, nursery: trio.Nursery
-) -> None:
-    asked, free = trio.Event(), trio.Event()
-
-    async def answer(verb: str) -> dict[str, Any]:
-        if verb == "sync":
-            asked.set()
-            await free.wait()
-        return {"verb": verb}
-
-    served = Served(folder, answer)
-    await serve(nursery, served)
-    slow: list[dict[str, Any]] = []
-
-    async def ask_slowly() -> None:
-        slow.append(await served.ask("sync"))
-        free.set()
-
-    async with trio.open_nursery() as inner:
-        inner.start_soon(ask_slowly)
-        await asked.wait()
-        assert await served.ask("status") == {"verb": "status"}
-        assert slow == []
-        free.set()
-    assert slow == [{"verb": "sync"}]
+# ---- where it is
+async def test_the_socket_is_the_owners_alone(street: Street, anna: Path) -> None:
+    async with street.runs(anna):
+        mode = (anna / control.SOCKET).stat().st_mode
+        assert stat.S_ISSOCK(mode)
+        assert stat.S_IMODE(mode) == 0o600
+    assert not (anna / control.SOCKET).exists()
 
 
-# ---- who asks badly
-@pytest.mark.parametrize(
-    "words",
-    [
-        b"",
-        b"GET / HTTP/1.1\r\n\r\n",
-        b"\xff\xfe\n",
-        b"[]\n",
-        b'"board"\n',
-        b"{}\n",
-        b'{"verb": 3, "arguments": {}, "now": null}\n',
-        b'{"verb": "board", "arguments": [], "now": null}\n',
-        b'{"verb": "board", "arguments": {}, "now": null}',
-        b"[" * 100_000 + b"\n",
-    ],
-)
-async def test_what_is_no_request(
-    folder: Path, nursery: trio.Nursery, words: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    served = Served(folder, echo)
-    await serve(nursery, served)
-    answer = await served.say(words)
-    assert answer["error"]["class"] == "InvalidInput"
-    assert served.asked == []
-    assert await served.ask("status") == {"verb": "status"}
-
-
-async def test_a_request_that_never_ends(
-    folder: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "MAX_CONTROL_BYTES", 1_000)
-    served = Served(folder, echo)
-    await serve(nursery, served)
-    answer = await served.say(b"x" * 2_000)
-    assert answer["error"]["class"] == "InvalidInput"
-    assert await served.ask("status") == {"verb": "status"}
-
-
-async def test_who_asks_and_goes_away(unix: bool, folder: Path, nursery: trio.Nursery) -> None:
-    """What was asked for is done all the same, and the next one is answered."""
-    asked, gone, done = trio.Event(), trio.Event(), trio.Event()
-
-    async def answer(verb: str) -> dict[str, Any]:
-        if verb == "add":
-            asked.set()
-            await gone.wait()
-            done.set()
-        return {"text": "x" * 3_000_000}
-
-    served = Served(folder, answer)
-    await serve(nursery, served)
-    with control._connected(folder, PATIENCE) as (connection, token):
-        request: Any = {"verb": "add", "arguments": {}, "now": None, "token": token}
-        connection.sendall(control.encode(request))
-        with trio.fail_after(PATIENCE):
-            await asked.wait()
-    gone.set()
-    with trio.fail_after(PATIENCE):
-        await done.wait()
-    assert len((await served.ask("status"))["text"]) == 3_000_000
-
-
-# ---- who may ask
-@pytest.mark.parametrize("token", [None, "", "0" * 32, 7, ["x"], "ö"])
-async def test_the_loopback_port_answers_only_who_has_the_token(
-    tmp_path: Path, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, token: object
-) -> None:
-    """Any user of this computer reaches the port; only who may read the home has the token."""
-    monkeypatch.setattr(control, "listening", partial(control.listening, unix=False))
-    served = Served(tmp_path, echo)
-    await serve(nursery, served)
-    request = {"verb": "board", "arguments": {}, "now": None, "token": token}
-    answer = await served.say(control.encode(request))
-    assert answer["error"]["class"] == "InvalidInput"
-    assert served.asked == []
-    assert await served.ask("board") == {"verb": "board"}
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions of files are a part of POSIX")
-def test_only_its_owner_may_use_it(unix: bool, folder: Path) -> None:
-    name = control.SOCKET if unix else control.PORT
-    before = os.umask(0)
-    try:
-        with control.listening(folder):
-            assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
-    finally:
-        os.umask(before)
-
-
-def test_each_start_has_another_token(tmp_path: Path) -> None:
-    tokens = set()
-    for _ in range(3):
-        with control.listening(tmp_path, unix=False) as (_, token):
-            tokens.add(token)
-    assert len(tokens) == 3
-
-
-# ---- where no node runs
-def ask(folder: Path) -> dict[str, Any]:
-    return control.ask(folder, "status", {}, None, timeout=PATIENCE)
-
-
-def test_nobody_was_ever_there(folder: Path) -> None:
+async def test_a_home_deep_down(tmp_path: Path) -> None:
+    """Socket addresses end at 108 bytes; homes need not."""
+    deep = tmp_path / ("a" * 60) / ("b" * 60)
+    deep.mkdir(parents=True)
+    street = Street(deep)
+    home = street.found("Anna")
+    assert len(os.fsencode(home / control.SOCKET)) > 200
+    async with street.runs(home) as host:
+        assert (await ask(home, "status", {}))["listening"] == [host.address]
     with pytest.raises(control.NoNode):
-        ask(folder)
+        await ask(home, "status", {})
+
+
+async def test_what_a_killed_node_left_behind(street: Street, anna: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
+        dead.bind(str(anna / control.SOCKET))
     with pytest.raises(control.NoNode):
-        ask(folder / "no such home")
-
-
-def test_nothing_stays_behind(unix: bool, folder: Path) -> None:
-    with control.listening(folder):
-        assert len(list(folder.iterdir())) == 1
-    assert list(folder.iterdir()) == []
+        await ask(anna, "board", {})
+    (anna / control.PORT).write_text("1 0123456789abcdef")
     with pytest.raises(control.NoNode):
-        ask(folder)
+        await ask(anna, "board", {})
+    async with street.runs(anna):
+        assert not (anna / control.PORT).exists()
+        assert len((await ask(anna, "board", {}))["records"]) == 2
 
 
-def leave_behind(folder: Path, *, unix: bool) -> None:
-    """What a node that was killed leaves: the file, and nobody behind it."""
-    with control.listening(folder, unix=unix):
-        name = control.SOCKET if unix else control.PORT
-        (folder / name).rename(folder / "kept")
-    (folder / "kept").rename(folder / name)
+async def test_no_node_at_all(anna: Path, tmp_path: Path) -> None:
+    for folder in (anna, tmp_path / "nowhere"):
+        with pytest.raises(control.NoNode):
+            await ask(folder, "board", {})
 
 
-@pytest.mark.parametrize("left", KINDS)
-def test_what_a_killed_node_left_is_no_node(folder: Path, left: bool) -> None:
-    leave_behind(folder, unix=left)
+# ---- on the loopback interface, where there are no Unix sockets
+@contextmanager
+def on_loopback(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setattr(control, "listening", partial(control.listening, unix=False))
+        yield
+
+
+async def echo(verb: str, arguments: Any, now: int | None) -> dict[str, Any]:
+    return {"verb": verb, "arguments": arguments, "now": now}
+
+
+async def test_a_port_with_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with on_loopback(tmp_path, monkeypatch):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_control, tmp_path, echo)
+            file = tmp_path / control.PORT
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+            asked = await ask(tmp_path, "board", {"kind": "need"})
+            assert asked == {"verb": "board", "arguments": {"kind": "need"}, "now": NOON}
+            port, token = file.read_text().split()
+            for wrong in ("", "0" * len(token), token[:-1], token.upper() + "!"):
+                file.write_text(f"{port} {wrong or 'x'}")
+                with pytest.raises(InvalidInput, match="no request"):
+                    await ask(tmp_path, "board", {})
+            nursery.cancel_scope.cancel()
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("text", ["", "7117", "seven token", "7 1 1 7", "99999999 token", "\xff"])
+def test_a_port_file_that_is_damaged_is_no_node(tmp_path: Path, text: str) -> None:
+    (tmp_path / control.PORT).write_bytes(text.encode("latin-1"))
     with pytest.raises(control.NoNode):
-        ask(folder)
-
-
-@pytest.mark.parametrize("left", KINDS)
-async def test_the_next_node_takes_its_place(
-    unix: bool, left: bool, folder: Path, nursery: trio.Nursery
-) -> None:
-    """Also where the killed one had a socket of the other kind."""
-    leave_behind(folder, unix=left)
-    served = Served(folder, echo)
-    await serve(nursery, served)
-    assert await served.ask("status") == {"verb": "status"}
+        control.ask(tmp_path, "board", {}, None, timeout=5.0)
 
 
 @pytest.mark.parametrize(
-    "words", ["", "7117", "seven " + "0" * 32, "99999 " + "0" * 32, "7117 00 ff"]
+    "said", [b"", b"HTTP/1.1 400 Bad Request\r\n", b'{"result"', b"[]\n", b"5\n"]
 )
-def test_a_damaged_port_file_is_no_node(tmp_path: Path, words: str) -> None:
-    (tmp_path / control.PORT).write_text(words)
-    with pytest.raises(control.NoNode):
-        ask(tmp_path)
+def test_another_program_at_that_port(tmp_path: Path, said: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (tmp_path / control.PORT).write_text(f"{server.getsockname()[1]} token")
+
+        def be_somebody_else() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(said)
+
+        other = threading.Thread(target=be_somebody_else)
+        other.start()
+        with pytest.raises(BusyError, match="does not answer"):
+            control.ask(tmp_path, "board", {}, None, timeout=5.0)
+        other.join()
 
 
-@pytest.fixture
-def mute(folder: Path) -> Iterator[socket.socket]:
-    """A control socket that accepts and says nothing."""
-    with control.listening(folder) as (listener, _):
-        yield listener
+def test_a_node_that_stands_still(tmp_path: Path) -> None:
+    with control.listening(tmp_path), pytest.raises(BusyError, match="does not answer"):
+        control.ask(tmp_path, "board", {}, None, timeout=0.05)
 
 
-def test_a_node_that_does_not_answer(folder: Path, mute: socket.socket) -> None:
-    with pytest.raises(BusyError, match="try again"):
-        control.ask(folder, "status", {}, None, timeout=0.01)
+# ---- whatever is said to it
+LONE = "half of a pair: \ud800"
+HUGE = 10**40
 
 
-@pytest.mark.parametrize("words", [b"", b'{"result": ', b"no JSON\n"])
-async def test_a_node_that_dies_while_it_answers(
-    folder: Path, mute: socket.socket, nursery: trio.Nursery, words: bytes
+def request(verb: Any, arguments: Any, now: Any = NOON) -> bytes:
+    return json.dumps({"verb": verb, "arguments": arguments, "now": now}).encode() + b"\n"
+
+
+def need(**fields: Any) -> bytes:
+    return request("add", {"kind": "need", "fields": fields})
+
+
+HOSTILE = {
+    "nothing": b"",
+    "no end": b'{"verb"',
+    "no JSON": b"GET / HTTP/1.1\n",
+    "a list": b"[1]\n",
+    "null": b"null\n",
+    "half a request": b'{"verb":"board"}\n',
+    "deep": b"[" * 200_000 + b"\n",
+    "no text": b"\xff\xfe\n",
+    "verb of another type": request(5, {}),
+    "arguments of another type": request("board", []),
+    "no such verb": request(LONE, {}),
+    "sync with nobody": request("sync", {}),
+    "sync for ever": b'{"verb":"sync","arguments":{"address":"h:1","timeout":NaN},"now":1}\n',
+    "sync by another type": request("sync", {"address": "h:1", "timeout": "5"}),
+    "sync with no address": request("sync", {"address": LONE, "timeout": 5}),
+    "a list for a title": need(title=[1]),
+    "a far time": need(title="x", expires_at=HUGE),
+    "an infinite amount": need(title="x", quantity=float("inf")),
+    "no amount": need(title="x", quantity=float("nan")),
+    "an unknown field": need(title="x", **{LONE: "y"}),
+    "a far term": request("add", {"kind": "need", "fields": {"title": "x"}, "expires": HUGE}),
+    "now is far away": request("add", {"kind": "need", "fields": {"title": "x"}}, HUGE),
+    "an invite for ever": request("invite", {"uses": 1, "expires": HUGE}),
+    "an invite for all": request("invite", {"uses": HUGE}),
+    "an invite for nobody": request("invite", {"kinds": [LONE]}),
+    "an invite for numbers": request("invite", {"kinds": [5]}),
+    "an invite to nowhere": request("invite", {"addresses": [LONE]}),
+    "a table that is none": request("import", {"data": LONE}),
+    "an export of nobody": request("export", {"member": LONE, "format": "jsonl"}),
+    "a reference to nothing": request("edit", {"ref": LONE, "fields": {}}),
+    "a close without a reason": request("close", {"ref": "x"}),
+}
+
+
+@pytest.mark.parametrize("line", HOSTILE.values(), ids=list(HOSTILE))
+async def test_every_answer_is_an_error_and_the_node_runs_on(
+    street: Street, anna: Path, line: bytes
 ) -> None:
-    def die() -> None:
-        connection, _ = mute.accept()
-        with closing(connection), connection.makefile("rb") as lines:
-            lines.readline()
-            connection.sendall(words)
-
-    nursery.start_soon(trio.to_thread.run_sync, die)
-    with pytest.raises(BusyError, match="try again"):
-        await Served(folder, echo).ask("status")
+    async with street.runs(anna) as host:
+        told = (await answer(anna, line))["error"]
+        assert told["class"] in ("InvalidInput", "NotFound", "NotReachable")
+        assert told["message"]
+        assert await host.titles() == ["Bread", "Water"]
 
 
-# ---- beside a whole node
-Questions = tuple[tuple[str, dict[str, Any]], ...]
-READING: Questions = (("board", {}), ("board", {"text": "water"}), ("heading", {}))
-WRONG: Questions = (("show", {"ref": "zzzz"}), ("show", {}), ("dance", {}), ("edit", {"ref": 7}))
+async def test_half_of_a_pair_is_written_as_a_replacement(street: Street, anna: Path) -> None:
+    async with street.runs(anna) as host:
+        assert "result" in await answer(anna, need(title=LONE))
+        assert "half of a pair: \ufffd" in await host.titles()
+        assert "result" in await answer(anna, request("board", {"text": LONE}))
 
 
-async def test_both_ways_give_the_same(unix: bool, street: Street) -> None:
-    """Through the socket of a running node, and directly where none runs."""
-    home = street.found("Anna")
-    street.do(home, "add", {"kind": "need", "fields": {"title": "Water", "quantity": "4"}})
-    alone = [street.do(home, verb, arguments) for verb, arguments in READING]
-    refused = [told(partial(street.do, home), verb, arguments) for verb, arguments in WRONG]
-    async with street.runs(home):
-        question = partial(control.ask, home, now=NOON, timeout=PATIENCE)
-
-        def ask_all() -> tuple[list[Any], list[Any]]:
-            return (
-                [question(verb, arguments) for verb, arguments in READING],
-                [told(question, verb, arguments) for verb, arguments in WRONG],
-            )
-
-        assert await trio.to_thread.run_sync(ask_all) == (alone, refused)
-    assert refused[0][0] is NotFound
-    assert {kind for kind, _ in refused[1:]} == {InvalidInput}
+async def test_too_much_for_one_request(
+    street: Street, anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MAX_CONTROL_BYTES", 100_000)
+    async with street.runs(anna) as host:
+        with pytest.raises(BusyError):
+            await ask(anna, "board", {"text": "x" * 10_000_000})
+        assert await host.titles() == ["Bread", "Water"]
 
 
-def told(do: Callable[..., Any], verb: str, arguments: dict[str, Any]) -> tuple[type, str]:
-    """The class and the text of the error that this must raise."""
-    with pytest.raises(MeshaidError) as raised:
-        do(verb, arguments)
-    return type(raised.value), str(raised.value)
+async def test_who_asks_and_goes_away(street: Street, anna: Path) -> None:
+    async with street.runs(anna) as host:
+        for _ in range(20):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as mouth:
+                mouth.connect(str(anna / control.SOCKET))
+                mouth.sendall(need(title="Tea"))
+        await street.until(partial(has_teas, host, 20))
 
 
-async def test_the_status_of_a_node_has_its_network_too(unix: bool, street: Street) -> None:
-    home = street.found("Anna")
-    alone = street.do(home, "status", {})
-    async with street.runs(home) as anna:
-        status = await Served(home, echo).ask("status", NOON)
-        assert status == {**alone, "listening": [anna.address], "peers": []}
-        assert await Served(home, echo).ask("offline") == {"online": False}
-        assert (await Served(home, echo).ask("status"))["listening"] == []
-        assert await Served(home, echo).ask("online") == {"online": True}
-        assert anna.node.listening == (anna.address,)
-
-
-async def test_the_node_ends_while_somebody_waits_for_it(unix: bool, street: Street) -> None:
-    """Whoever asked is told to try again; the node does not wait."""
-    home = street.found("Anna")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"127.0.0.1:{silent.getsockname()[1]}"
-        told_so = []
-
-        async def ask_in_vain() -> None:
-            with pytest.raises(BusyError, match="try again") as raised:
-                await Served(home, echo).ask("sync", address=address, timeout=PATIENCE)
-            told_so.append(raised.value)
-
-        async with trio.open_nursery() as nursery, street.runs(home):
-            nursery.start_soon(ask_in_vain)
-            connection, _ = await trio.to_thread.run_sync(silent.accept)
-        connection.close()
-    assert told_so
+async def has_teas(host: Resident, count: int) -> bool:
+    return (await host.titles()).count("Tea") == count
