@@ -5,28 +5,60 @@
         for event in node.board.watch(timeout=5): ...
 
 The node runs on trio in a thread of its own. Every method here blocks its caller until it is done
-and may be called from any thread, several at once; from asyncio use `asyncio.to_thread`.
+and may be called from any thread, several at once; from asyncio use `asyncio.to_thread`. Errors
+are those of the method that is called, and ClosedError once the node is closed.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, final
 
 import trio
 
+from meshaid import limits
 from meshaid.board_face import BoardFace, Watcher
 from meshaid.core.rows import Row
 from meshaid.errors import ClosedError
 from meshaid.events import BoardEvent
-from meshaid.node import Node
+from meshaid.network import OpenDiscovery
+from meshaid.node import Clock, Node, Observer
 from meshaid.node import open_node as open_trio_node
 
 T = TypeVar("T")
+
+
+@final
+class BlockingWatcher:
+    """The events of one `watch()`: RecordAdded, RecordChanged, RecordRemoved.
+
+    Bounded as `Watcher` is. Events that come while nobody asks are kept for the next `take`.
+    """
+
+    def __init__(self, board: BlockingBoard, number: int, timeout: float | None) -> None:
+        self._board = board
+        self._number = number
+        self._timeout = timeout
+        weakref.finalize(self, board.forget, number).atexit = False
+
+    def take(self, timeout: float | None = None) -> BoardEvent | None:
+        """The next event; None when none came within `timeout` seconds, None waits for ever.
+
+        Raises ClosedError when the node is closed meanwhile.
+        """
+        return self._board.take(self._number, timeout)
+
+    def __iter__(self) -> Iterator[BoardEvent]:
+        """Event after event, until none came for the seconds that `watch` was given."""
+        while (event := self.take(self._timeout)) is not None:
+            yield event
 
 
 @final
@@ -36,18 +68,26 @@ class BlockingBoard:
     def __init__(self, node: BlockingNode, board: BoardFace) -> None:
         self._node = node
         self._board = board
+        # The board counts its watchers in the node's thread: they live and end there alone, and
+        # other threads know them by number.
+        self._watchers: dict[int, Watcher] = {}
+        self._numbers = itertools.count()
 
     def add_need(self, title: str, **fields: object) -> Row:
         """Write a need. Raises InvalidInput naming the field; StoreError, StoreFull."""
-        return self._node.call(partial(self._board.add_need, title, **fields))
+        return self.add("need", title=title, **fields)
 
     def add_offer(self, title: str, **fields: object) -> Row:
         """Write an offer. Raises as `add_need`."""
-        return self._node.call(partial(self._board.add_offer, title, **fields))
+        return self.add("offer", title=title, **fields)
 
     def add_notice(self, title: str, **fields: object) -> Row:
         """Write a notice. Raises as `add_need`."""
-        return self._node.call(partial(self._board.add_notice, title, **fields))
+        return self.add("notice", title=title, **fields)
+
+    def add(self, kind: str, **fields: object) -> Row:
+        """Write a record of any kind. Raises as `add_need`."""
+        return self._node.call(partial(self._board.add, kind, **fields))
 
     def edit(self, ref: str, **fields: object) -> Row:
         """Change one of this member's own records. Raises as `BoardFace.edit`."""
@@ -68,42 +108,67 @@ class BlockingBoard:
         read = partial(self._board.records, kind=kind, category=category, status=status, text=text)
         return self._node.call(read)
 
-    def watch(self, *, timeout: float | None = None) -> Iterator[BoardEvent]:
-        """What changes on the board from now on; it ends when nothing comes for `timeout` seconds.
+    def watch(self, *, timeout: float | None = None) -> BlockingWatcher:
+        """What changes on the board from this call on.
 
-        With None it waits for ever, until the node is closed.
+        A loop over it ends when nothing came for `timeout` seconds; with None only when the node
+        is closed, by ClosedError. An asyncio program takes one event at a time, with a timeout:
+        `await asyncio.to_thread(watcher.take, 1.0)`; asyncio cannot end a thread that waits.
         """
-        watcher = self._node.call(self._open_watcher)
-        while (event := self._node.call(partial(_next_event, watcher, timeout))) is not None:
-            yield event
+        return BlockingWatcher(self, self._node.call(self._open_watcher), timeout)
 
-    async def _open_watcher(self) -> Watcher:
-        return self._board.watch()
+    async def _open_watcher(self) -> int:
+        number = next(self._numbers)
+        self._watchers[number] = self._board.watch()
+        return number
 
+    def take(self, number: int, timeout: float | None) -> BoardEvent | None:
+        """For `BlockingWatcher`."""
+        return self._node.call(partial(self._next_event, number, timeout))
 
-async def _next_event(watcher: Watcher, timeout: float | None) -> BoardEvent | None:
-    if timeout is None:
-        return await anext(watcher)
-    with trio.move_on_after(timeout):
-        return await anext(watcher)
-    return None
+    async def _next_event(self, number: int, timeout: float | None) -> BoardEvent | None:
+        watcher = self._watchers[number]
+        if timeout is None:
+            return await anext(watcher)
+        with trio.move_on_after(timeout):
+            return await anext(watcher)
+        return None
+
+    def forget(self, number: int) -> None:
+        """For `BlockingWatcher`, whose end may come in any thread at any moment."""
+        self._node.call_soon(partial(self._watchers.pop, number, None))
 
 
 @final
 class BlockingNode:
     """A node that runs in a thread of its own; made by `open_node` of this module."""
 
-    def __init__(self, node: Node, token: trio.lowlevel.TrioToken) -> None:
+    def __init__(self, node: Node, calls: _Calls, token: trio.lowlevel.TrioToken) -> None:
         self._node = node
+        self._calls = calls
         self._token = token
         self.board = BlockingBoard(self, node.board)
 
+    def __repr__(self) -> str:
+        return f"<BlockingNode of {self._node!r}>"
+
     def call(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run a coroutine function of the node and wait for its result. Raises ClosedError."""
+        """Run a coroutine function in the node's thread and wait for its result.
+
+        Raises:
+          ClosedError: the node is closed, or was closed before the work was done. What had reached
+            the disk by then stays.
+          RuntimeError: called in a trio program, or by an observer: both would wait for ever.
+        """
         try:
-            return trio.from_thread.run(work, trio_token=self._token)
-        except (trio.RunFinishedError, trio.Cancelled):
-            raise ClosedError("this node was closed") from None
+            return trio.from_thread.run(partial(self._calls.do, work), trio_token=self._token)
+        except trio.RunFinishedError:
+            raise _closed() from None
+
+    def call_soon(self, work: Callable[[], object]) -> None:
+        """Run a function in the node's thread some time, or never once the node is closed."""
+        with suppress(trio.RunFinishedError):  # then there is nothing left to do it on
+            self._token.run_sync_soon(work)
 
     @property
     def listening(self) -> tuple[str, ...]:
@@ -118,7 +183,11 @@ class BlockingNode:
         """The devices that this node is connected to or has met."""
         return self.call(self._node.peers)
 
-    def sync(self, address: str, *, timeout: float = 30.0) -> dict[str, Any]:
+    def add_peer(self, address: str) -> None:
+        """Try this HOST:PORT from now on. Raises InvalidInput for what is no address."""
+        self.call(partial(_at_once, partial(self._node.add_peer, address)))
+
+    def sync(self, address: str, *, timeout: float = limits.SYNC_SECONDS) -> dict[str, Any]:
         """Meet one address now. Raises as `Node.sync`."""
         return self.call(partial(self._node.sync, address, timeout=timeout))
 
@@ -130,52 +199,137 @@ class BlockingNode:
         """Come back to the networks."""
         self.call(self._node.online)
 
+    def statistics(self) -> dict[str, int]:
+        """Counts of sessions, bytes and candidates, for monitoring."""
+        return self.call(partial(_at_once, self._node.statistics))
+
+
+async def _at_once(work: Callable[[], T]) -> T:
+    return work()
+
+
+def _closed() -> ClosedError:
+    return ClosedError("this node was closed; open it again")
+
+
+class _Calls:
+    """The calls of other threads that are under way. In the node's thread only.
+
+    They end before the node does: none of them may meet a store that is closed already.
+    """
+
+    def __init__(self) -> None:
+        self._scopes: set[trio.CancelScope] = set()
+        self._closing = False
+        self._all_ended = trio.Event()
+
+    async def do(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it unless the node is closing. Raises ClosedError when that comes in between."""
+        if self._closing:
+            raise _closed()
+        with trio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                return await work()
+            finally:
+                self._scopes.discard(scope)
+                if self._closing and not self._scopes:
+                    self._all_ended.set()
+        raise _closed()
+
+    async def end(self) -> None:
+        """Cancel them all, and wait until each has ended."""
+        self._closing = True
+        if self._scopes:
+            for scope in self._scopes:
+                scope.cancel()
+            await self._all_ended.wait()
+
+
+class _Running:
+    """The thread of one node: how it opens, waits to be told to leave, and what it failed of."""
+
+    def __init__(self, opening: Callable[[], AbstractAsyncContextManager[Node]]) -> None:
+        self._opening = opening
+        self._leave = trio.Event()
+        self._leaving = False
+        self.ready = threading.Event()
+        """Set once `node` is there, or never will be."""
+        self.node: BlockingNode | None = None
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Run the node until `leave`; for the thread."""
+        try:
+            trio.run(self._main)
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+            self.failure = error
+        finally:
+            self.ready.set()
+
+    async def _main(self) -> None:
+        async with self._opening() as node:
+            calls = _Calls()
+            self.node = BlockingNode(node, calls, trio.lowlevel.current_trio_token())
+            self.ready.set()
+            try:
+                if not self._leaving:  # asked to while it was opening
+                    await self._leave.wait()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await calls.end()
+
+    def leave(self) -> None:
+        """Ask the node to close; from another thread, whether it is open yet or closed by itself.
+
+        Here the wish is set before the node is looked at, there the other way round: so one of the
+        two sides always sees the other.
+        """
+        self._leaving = True
+        if self.node is not None:
+            self.node.call_soon(self._leave.set)
+
 
 @contextmanager
-def open_node(home: str | Path, **options: Any) -> Iterator[BlockingNode]:
+def open_node(
+    home: str | Path,
+    *,
+    passphrase: str | None = None,
+    listen: str = ":0",
+    peers: Sequence[str] = (),
+    mdns: bool = True,
+    clock: Clock = time.time,
+    observer: Observer | None = None,
+    discovery: OpenDiscovery | None = None,
+) -> Iterator[BlockingNode]:
     """Run a home as a node in a thread of its own for as long as the block lasts.
 
-    Takes the options of `meshaid.open_node` and raises what it raises.
+    Takes the options of `meshaid.open_node` and raises what it raises; `observer` is called in the
+    node's thread. Opening and closing block, too. Calls that other threads still wait for when the
+    block ends raise ClosedError there. If the node fails, its error is raised at the end of the
+    block, in place of what the block raised because of it.
     """
-    opened: list[BlockingNode] = []
-    failed: list[BaseException] = []
-    ready = threading.Event()
-    leave: list[Callable[[], None]] = []
-
-    async def run() -> None:
-        async with open_trio_node(home, **options) as node:
-            token = trio.lowlevel.current_trio_token()
-            left = trio.Event()
-            leave.append(partial(token.run_sync_soon, left.set))
-            opened.append(BlockingNode(node, token))
-            ready.set()
-            await left.wait()
-
-    def work() -> None:
-        try:
-            trio.run(run)
-        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
-            failed.append(error)
-        finally:
-            ready.set()
-
-    thread = threading.Thread(target=work, name="meshaid")
+    running = _Running(
+        partial(
+            open_trio_node,
+            home,
+            passphrase=passphrase,
+            listen=listen,
+            peers=peers,
+            mdns=mdns,
+            clock=clock,
+            observer=observer,
+            discovery=discovery,
+        )
+    )
+    thread = threading.Thread(target=running.run, name="meshaid")
     thread.start()
-    ready.wait()
     try:
-        if opened:
-            yield opened[0]
+        running.ready.wait()
+        if running.node is not None:
+            yield running.node
     finally:
-        for ask in leave:
-            _ask_quietly(ask)
+        running.leave()
         thread.join()
-    if failed:
-        raise failed[0]
-
-
-def _ask_quietly(ask: Callable[[], None]) -> None:
-    """Ask the node's thread to leave; it may have left by itself already."""
-    try:
-        ask()
-    except trio.RunFinishedError:
-        return
+        if running.failure is not None:
+            raise running.failure

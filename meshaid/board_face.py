@@ -52,7 +52,8 @@ class Watcher:
 
     async def __anext__(self) -> BoardEvent:
         while not self._events:
-            self._arrived = trio.Event()
+            if self._arrived.is_set():  # else others wait on it too, and are woken with this one
+                self._arrived = trio.Event()
             await self._arrived.wait()
         event = self._events.popleft()
         if self._lagged:

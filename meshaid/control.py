@@ -14,17 +14,16 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import re
 import secrets
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from meshaid import errors, limits
-from meshaid.errors import Ambiguous, BusyError, MeshaidError
+from meshaid.errors import Ambiguous, BusyError, MeshaidError, ProtocolError
 
 SOCKET = "control.sock"
 PORT = "control.port"
@@ -51,57 +50,51 @@ def ask(
       MeshaidError: what the verb raised in the node.
       BusyError: the node went away, or does not answer in time.
     """
-    with _connected(folder, timeout) as (connection, token):
-        request = {"verb": verb, "arguments": dict(arguments), "now": now, "token": token}
-        try:
+    try:
+        connection, token = _connect(folder, timeout)
+        with connection:
+            request = {"verb": verb, "arguments": dict(arguments), "now": now, "token": token}
             connection.sendall(encode(request))
             answer = _read_line(connection)
-        except (OSError, ValueError) as error:
-            raise BusyError("the running node does not answer; try again, or restart it") from error
+    except (OSError, ValueError) as error:
+        raise BusyError("the running node does not answer; try again, or restart it") from error
     if "error" in answer:
         raise decode_error(answer["error"])
     result: dict[str, Any] = answer["result"]
     return result
 
 
-@contextmanager
-def _connected(folder: Path, timeout: float | None) -> Iterator[tuple[socket.socket, str | None]]:
-    if not ((folder / SOCKET).exists() or (folder / PORT).exists()):
-        raise NoNode
-    token = None
-    with suppress(FileNotFoundError), _short_path(folder) as short, _unix_or_loopback(folder) as it:
-        connection, address = it
+def _connect(folder: Path, timeout: float | None) -> tuple[socket.socket, str | None]:
+    """A connection to the node of this home, and the token to show it. Raises NoNode, OSError."""
+    port, token = _read_port(folder / PORT)
+    connection = socket.socket(socket.AF_INET if port else socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
         connection.settimeout(timeout)
-        if address is None:
-            target: Any = str(short / SOCKET)
+        if port:
+            connection.connect(("127.0.0.1", port))
         else:
-            target, token = ("127.0.0.1", address[0]), address[1]
-        try:
-            connection.connect(target)
-        except (ConnectionError, FileNotFoundError):
-            raise NoNode from None
-        yield connection, token
-        return
+            with _short_path(folder) as short:
+                connection.connect(str(short / SOCKET))
+    except (ConnectionError, FileNotFoundError):
+        connection.close()
+        raise NoNode from None
+    except BaseException:
+        connection.close()
+        raise
+    return connection, token
+
+
+def _read_port(file: Path) -> tuple[int | None, str | None]:
+    """The port and the token, where there are no Unix sockets. NoNode for what is neither."""
+    try:
+        port, token = file.read_text("ascii").split()
+        if 0 < int(port) < 65_536:
+            return int(port), token
+    except FileNotFoundError:
+        return None, None
+    except ValueError:
+        raise NoNode from None
     raise NoNode
-
-
-@contextmanager
-def _unix_or_loopback(folder: Path) -> Iterator[tuple[socket.socket, tuple[int, str] | None]]:
-    if (folder / PORT).exists():
-        address = _read_port(folder / PORT)
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
-            yield connection, address
-    else:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            yield connection, None
-
-
-def _read_port(file: Path) -> tuple[int, str]:
-    """Port and token. Raises NoNode where they are not, or not yet, written whole."""
-    told = re.fullmatch(rb"([0-9]{1,5}) ([0-9a-f]{32})", file.read_bytes())
-    if told is None or not 0 < int(told[1]) < 65_536:
-        raise NoNode
-    return int(told[1]), told[2].decode()
 
 
 def _read_line(connection: socket.socket) -> dict[str, Any]:
@@ -111,7 +104,9 @@ def _read_line(connection: socket.socket) -> dict[str, Any]:
         if not piece or len(pieces) > limits.MAX_CONTROL_BYTES:
             raise ConnectionError("the answer is incomplete")
         pieces += piece
-    answer: dict[str, Any] = json.loads(pieces)
+    answer: Any = json.loads(pieces)
+    if not (isinstance(answer, dict) and ("result" in answer or "error" in answer)):
+        raise ValueError("this is no answer of a node")
     return answer
 
 
@@ -202,6 +197,5 @@ def decode_error(told: Mapping[str, Any]) -> MeshaidError:
     message = str(told.get("message"))
     if kind is Ambiguous:
         return Ambiguous(message, tuple(told.get("matches", ())))
-    if isinstance(kind, type) and issubclass(kind, MeshaidError):
-        return kind(message)
-    return MeshaidError(message)
+    known = isinstance(kind, type) and issubclass(kind, MeshaidError) and kind is not ProtocolError
+    return kind(message) if known else MeshaidError(message)

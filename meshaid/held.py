@@ -24,6 +24,7 @@ class Held:
     member: bytes | None = None
     ending: Ended | None = None
     said_not_known: bool = False
+    """One side could not prove the other when this was last looked at."""
     remembered_at: int = -limits.REMEMBER_SECONDS
     """When the ledger was last told that both are in sync, in seconds since 1970."""
 
@@ -31,7 +32,7 @@ class Held:
 def peer_row(held: Held, last_sync: int | None) -> dict[str, Any]:
     """A connected device as `peers` lists it; `last_sync` in seconds since 1970."""
     meeting = held.connection.meeting
-    state = "connected" if held.device else "not known yet" if held.said_not_known else "connecting"
+    state = "not known yet" if held.said_not_known else "connected" if held.device else "connecting"
     return row_of(
         held.device,
         held.member,

@@ -391,6 +391,7 @@ class Network:
                     held.said_not_known = True
                     self._node.tell(NotYetKnown(held.connection.address, by))
             case InSync(digest):
+                held.said_not_known = False
                 self._node.tell(PeerInSync(held.device or b"", digest.hex()))
                 self._start_soon(self._remember, held)
             case RunRefused(by, _, rule, _):

@@ -183,6 +183,9 @@ async def test_a_joiner_first_meets_a_node_that_lacks_the_card_of_its_invite(
         await guest.node.board.add_need("Water")
         await guest.hears(NotYetKnown)
         await first.hears(NotYetKnown)
+        for resident in (first, guest):
+            (peer,) = await resident.node.peers()
+            assert (peer["state"], peer["in_sync"]) == ("not known yet", False)
         assert await first.titles() == []
         assert await guest.titles() == ["Water"]
         async with street.runs(anna) as host:
@@ -191,6 +194,7 @@ async def test_a_joiner_first_meets_a_node_that_lacks_the_card_of_its_invite(
             first.node.add_peer(host.address)
             await street.equal(host, guest, first)
             assert await first.titles() == ["Water"]
+            assert "not known yet" not in {p["state"] for p in await first.node.peers()}
         await first.hears(PeerConnected)
 
 
