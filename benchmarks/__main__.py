@@ -6,8 +6,9 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import cases
 from benchmarks.figures import print_table, write_json
+from benchmarks.opening import open_cases
+from benchmarks.sync import sync_cases
 
 
 def main() -> None:
@@ -16,7 +17,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"))
     file = parser.parse_args().json
     with tempfile.TemporaryDirectory(prefix="meshaid-bench-") as folder:
-        figures = cases.sync_cases(Path(folder)) + cases.open_case(Path(folder))
+        figures = sync_cases(Path(folder)) + open_cases(Path(folder))
     print_table(figures)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(figures, file)

@@ -204,7 +204,7 @@ class BlockingNode:
         return self.call(partial(_at_once, self._node.statistics))
 
 
-async def _at_once(work: Callable[[], T]) -> T:
+async def _at_once(work: Callable[[], T]) -> T:  # noqa: ASYNC124 - for `call`, which takes these
     return work()
 
 
@@ -232,10 +232,13 @@ class _Calls:
             try:
                 return await work()
             finally:
-                self._scopes.discard(scope)
-                if self._closing and not self._scopes:
-                    self._all_ended.set()
+                self._ended(scope)
         raise _closed()
+
+    def _ended(self, scope: trio.CancelScope) -> None:
+        self._scopes.discard(scope)
+        if self._closing and not self._scopes:
+            self._all_ended.set()
 
     async def end(self) -> None:
         """Cancel them all, and wait until each has ended."""
@@ -262,7 +265,7 @@ class _Running:
         """Run the node until `leave`; for the thread."""
         try:
             trio.run(self._main)
-        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - raised in the waiting thread
             self.failure = error
         finally:
             self.ready.set()

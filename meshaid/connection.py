@@ -50,6 +50,8 @@ class Connection:
         self.stream = stream
         self.meeting = meeting
         self.address = address
+        self.heard_at = trio.current_time()
+        """When something came from the peer last."""
         self._owner = owner
         self._on_event = on_event
         self._wake = trio.Event()
@@ -97,7 +99,9 @@ class Connection:
                 data = await self.stream.receive_some(READ_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 data = b""
-            work = partial(self.meeting.receive_data, bytes(data), trio.current_time())
+            now = trio.current_time()
+            self.heard_at = now if data else self.heard_at
+            work = partial(self.meeting.receive_data, bytes(data), now)
             await self._step(work)
             self.wake()
 

@@ -23,6 +23,7 @@ from meshaid.core.records import (
     new_record,
 )
 from meshaid.core.replica import Replica
+from meshaid.core.roster import Roster
 from meshaid.core.rows import Author, Row
 from meshaid.core.slips import Slip, import_key, read_slips
 from meshaid.errors import InvalidInput, StoreError
@@ -51,6 +52,8 @@ class Desk:
         self.replica = replica
         self.random = random
         self._cache = RecordCache(replica)
+        self._roster: Roster | None = None
+        self._authors: dict[str, Author] = {}
 
     # ---- seeing
     def board(self, now: int) -> Board:
@@ -74,12 +77,14 @@ class Desk:
     def authors(self) -> dict[str, Author]:
         """Every member whose document counts, and always our own."""
         roster, own = self.replica.roster, self.replica.identity.member
-        authors = {
-            ids.id_text(member): Author(view.name, view.kind, view.role == "steward")
-            for member, view in roster.members.items()
-            if self.replica.counts(member)
-        }
-        card = self.replica.own_member_card()
+        if roster is not self._roster:
+            self._roster = roster
+            self._authors = {
+                ids.id_text(member): Author(view.name, view.kind, view.role == "steward")
+                for member, view in roster.members.items()
+                if self.replica.counts(member)
+            }
+        authors, card = self._authors.copy(), self.replica.own_member_card()
         authors.setdefault(
             ids.id_text(own),
             Author(card.name if card else "", card.kind if card else "household", known=False),
@@ -99,7 +104,7 @@ class Desk:
           InvalidInput: a field does not fit; it names the field. Nothing was written.
           StoreError, StoreFull: nothing was written.
         """
-        ref = self._draw_code(self._codes()) if kind in _SPOKEN_KINDS else ""
+        ref = self._draw_code(self._cache.codes()) if kind in _SPOKEN_KINDS else ""
         fields = new_record(kind, entered, now=now, ref=ref)
         name = self._new_id()
         self.replica.write(_making(name, fields))
@@ -146,10 +151,6 @@ class Desk:
         if row is None:
             raise StoreError("what was just written is not on the board; open this home again")
         return row
-
-    def _codes(self) -> set[str]:
-        """All spoken codes in use here: a new one is drawn beside them."""
-        return {record.text("ref") for record in self._cache.all()}
 
     def _new_id(self) -> str:
         return ids.record_id(self.random(_RECORD_ID_BYTES))
@@ -200,7 +201,7 @@ class Desk:
             known[key] = ids.reference(self.replica.identity.member, name)
         refused = list(table.refused)
         unresolved: list[tuple[int, str]] = []
-        codes = self._codes()
+        codes = set(self._cache.codes())
         made: list[list[Edit]] = []
         for slip in fresh:
             try:

@@ -22,12 +22,12 @@ async def as_itself() -> AsyncIterator[trio.Nursery]:
         async with trio.open_nursery() as nursery:
             try:
                 yield nursery
-            except BaseException as error:  # noqa: BLE001 - raised again below
+            except BaseException as error:  # noqa: ASYNC103, BLE001 - raised again below
                 # Kept out of the nursery, which would take a group of the body's apart.
                 nursery.cancel_scope.cancel()
                 cancelled, body = _parted(error)
                 if cancelled is not None:
-                    raise cancelled from None
+                    raise cancelled from None  # noqa: ASYNC104 - it is what was caught
     except BaseExceptionGroup as group:
         cancelled, failed = _parted(group)
         if failed is not None:

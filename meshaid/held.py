@@ -25,6 +25,8 @@ class Held:
     ending: Ended | None = None
     said_not_known: bool = False
     """One side could not prove the other when this was last looked at."""
+    stays: bool = True
+    """False once it is being closed as one too many."""
     remembered_at: int = -limits.REMEMBER_SECONDS
     """When the ledger was last told that both are in sync, in seconds since 1970."""
 

@@ -60,7 +60,14 @@ from meshaid.held import Held, peer_row
 from meshaid.meet_once import Met, dial, meet, remember_meeting
 from meshaid.mesh import Links
 from meshaid.met import away_rows, last_syncs
-from meshaid.sockets import close_all, not_listening, open_listeners, own_hosts, peer_of
+from meshaid.sockets import (
+    close_all,
+    has_address_of,
+    not_listening,
+    open_listeners,
+    own_hosts,
+    peer_of,
+)
 
 DiscoveryChannel: TypeAlias = trio.abc.ReceiveChannel[DiscoveryEvent]
 OpenDiscovery: TypeAlias = Callable[[int], AbstractAsyncContextManager[DiscoveryChannel]]
@@ -369,6 +376,7 @@ class Network:
             del self._held[number]
             self._links.ended(number, trio.current_time())
             self._wake.set()
+            self._spread_news()
             self._tell_end(held)
         return held
 
@@ -398,6 +406,10 @@ class Network:
                 self._node.tell(RunRefusedEvent(held.device or b"", by, rule))
             case Ended():
                 held.ending = event
+        self._spread_news()
+
+    def _spread_news(self) -> None:
+        """Wake whoever waits for something to happen to a connection."""
         self._news.set()
         self._news = trio.Event()
 
@@ -415,10 +427,35 @@ class Network:
             host=held.host if held.dialed is None else None,
         )
         for number in doomed:
-            self._start_soon(self._close, number, ByeReason.DUPLICATE)
+            self._start_soon(self._part, self._held[number], device, member)
         if held.number not in doomed:
             self._node.tell(PeerConnected(device, member, held.connection.address))
         self._wake.set()
+
+    async def _part(self, held: Held, device: bytes, member: bytes) -> None:
+        """End a link that is one too many, once another of that device is sure to live.
+
+        One that was not heard of lately may be a leftover from before the peer lost its network:
+        closing the new one for it would cut the peer off until the old one falls silent.
+        """
+        while held.number in self._held:
+            others = [o for o in self._held.values() if o.device == device and o is not held]
+            if any(self._is_lively(other) for other in others):
+                held.stays = False
+                await self._close(held.number, ByeReason.DUPLICATE)
+                return
+            if not others:
+                held.device = None
+                self._proven(held, device, member)
+                return
+            with trio.move_on_after(limits.LIVELY_SECONDS):
+                await self._news.wait()
+
+    def _is_lively(self, held: Held) -> bool:
+        """Whether this link was heard of lately, and is not about to be closed."""
+        connection = held.connection
+        heard = connection.heard_at >= trio.current_time() - limits.LIVELY_SECONDS
+        return heard and held.stays and not connection.meeting.closed
 
     async def _remember(self, held: Held) -> None:
         """Keep when, and by which dialed address, this peer was last in sync."""
@@ -455,7 +492,16 @@ class Network:
         async with discovery(self._port) as events:
             async for event in events:
                 self._heard(event)
+                if isinstance(event, Announced):
+                    await self._drop_stranded()
                 self._wake.set()
+
+    async def _drop_stranded(self) -> None:
+        """End the links from an address that this device has no more: nothing reaches them."""
+        for held in tuple(self._held.values()):
+            stream = held.connection.stream
+            if isinstance(stream, trio.SocketStream) and not has_address_of(stream):
+                await trio.aclose_forcefully(stream)
 
     def _heard(self, event: DiscoveryEvent) -> None:
         now = trio.current_time()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import socket
 from collections.abc import Iterable
 
 import trio
@@ -43,6 +44,17 @@ def peer_of(stream: trio.SocketStream) -> tuple[str, int] | None:
     except OSError:
         return None
     return host, port
+
+
+def has_address_of(stream: trio.SocketStream) -> bool:
+    """Whether this device still has the address from which a connection was made."""
+    try:
+        host, _, *scope = stream.socket.getsockname()
+        with socket.socket(stream.socket.family, socket.SOCK_STREAM) as trial:
+            trial.bind((host, 0, *scope))
+    except OSError:
+        return False
+    return True
 
 
 def not_listening(host: str, port: int, error: OSError) -> BusyError | InvalidInput:

@@ -35,14 +35,15 @@ class Identity:
     member_seed: bytes | None = field(default=None, repr=False)
     member_sealing_seed: bytes | None = field(default=None, repr=False)
     root_seed: bytes | None = field(default=None, repr=False)
+    signing_key: SigningKey = field(init=False, repr=False, compare=False)
+    """Made once: every write and every run asks for it, or for its public half."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signing_key", SigningKey(self.device_seed))
 
     def __repr__(self) -> str:
         community, member = ids.short(self.community), ids.short(self.member)
         return f"<Identity device {ids.short(self.device)} of member {member} in {community}>"
-
-    @property
-    def signing_key(self) -> SigningKey:
-        return SigningKey(self.device_seed)
 
     @property
     def device(self) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 from meshaid.errors import InvalidInput
@@ -29,6 +30,9 @@ GENESIS_NONCE_BYTES: Final = 16
 """The nonce of an epoch, in its card and in its document's first actor."""
 RULES_VERSION: Final = 1
 """Version of the rules by which changes are judged; part of every document's name."""
+
+_TEXTS_KEPT: Final = 8_192
+"""Text forms at hand, about 2 MB: those of every member's id stand before each of its records."""
 
 _ALPHABET: Final = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
@@ -65,6 +69,7 @@ def from_base32(text: str) -> bytes:
     return data
 
 
+@lru_cache(_TEXTS_KEPT)
 def id_text(value: bytes) -> str:
     """The 52 characters of a 32-byte id. Raises ValueError for any other length."""
     if len(value) != ID_BYTES:

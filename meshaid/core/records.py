@@ -31,6 +31,9 @@ _ENDS: Final = frozenset(
 _NEED_WORDS: Final = ("title", "text", "people", "ext_code", "quantity", "unit")
 """What a `private` need must not say: the rest stays on paper at the desk."""
 
+_PLAIN: Final = (str, int)
+"""Types of nearly all values; asking for them is ten times quicker than asking for a Mapping."""
+
 _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"pledge": ("need",), "receipt": ("need", "result"), "flag": ("target", "reason")}
 )
@@ -97,22 +100,23 @@ def read_record(reference: str, held: Mapping[str, Sequence[Held]]) -> Record:
       has the wrong type or length. A kind that this version does not know is readable as it is.
       A conflicting value that does not fit is left out of `conflicts`.
     """
-    values = {name: _distinct(found) for name, found in held.items() if len(found)}
+    values = {name: _distinct(found) for name, found in held.items() if found}
     kind_code = values.pop("kind", [""])[0]
     if not isinstance(kind_code, str) or CODE.fullmatch(kind_code) is None:
         kind_code = ""
     kind = KINDS.get(kind_code)
     reason = _fault(kind_code, kind, values)
+    several = {name: found for name, found in sorted(values.items()) if len(found) > 1}
     if kind is not None:
-        for name in values.keys() & kind.fields.keys():
+        for name in several.keys() & kind.fields.keys():
             fits = kind.fields[name].fits
-            values[name] = [v for i, v in enumerate(values[name]) if i == 0 or fits(v)]
+            several[name] = [v for i, v in enumerate(several[name]) if i == 0 or fits(v)]
     return Record(
         reference=reference,
         kind=kind_code,
         fields=MappingProxyType({name: found[0] for name, found in values.items()}),
         conflicts=MappingProxyType(
-            {name: tuple(found) for name, found in sorted(values.items()) if len(found) > 1}
+            {name: tuple(found) for name, found in several.items() if len(found) > 1}
         ),
         readable=not reason,
         reason=reason,
@@ -126,10 +130,10 @@ def _fault(code: str, kind: Kind | None, values: Mapping[str, Sequence[Value]]) 
         return ""
     if "created_at" not in values:
         return "created_at: missing"
-    for name, field_type in kind.fields.items():
-        if name in values and not field_type.fits(values[name][0]):
-            return f"{name}: does not fit {field_type!r}"
-    return ""
+    known = kind.fields
+    unfit = {n for n, found in values.items() if n in known and not known[n].fits(found[0])}
+    first = next((name for name in known if name in unfit), "") if unfit else ""
+    return f"{first}: does not fit {known[first]!r}" if first else ""
 
 
 def same_value(left: Value, right: Value) -> bool:
@@ -138,6 +142,8 @@ def same_value(left: Value, right: Value) -> bool:
 
 
 def _distinct(found: Sequence[Held]) -> list[Value]:
+    if len(found) == 1:  # nearly always
+        return [_plain(found[0])]
     distinct: list[Value] = []
     for value in map(_plain, found):
         if not any(same_value(value, seen) for seen in distinct):
@@ -147,7 +153,7 @@ def _distinct(found: Sequence[Held]) -> list[Value]:
 
 def _plain(value: Held) -> Value:
     """A map's entries reduced to their winners, in order of their keys."""
-    if not isinstance(value, Mapping):
+    if isinstance(value, _PLAIN) or not isinstance(value, Mapping):
         return value
     winners = {
         key: text if isinstance(text, str) else text[0] for key, text in value.items() if text

@@ -143,7 +143,7 @@ async def test_many_ask_at_once(street: Street, anna: Path) -> None:
         NotFound("there is none"),
         RefusedByTrust("not you"),
         StoreFull("no room"),
-        Ambiguous("two of them", ("abc", "abd")),
+        Ambiguous("two of them", ("abc", "abe")),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -371,12 +371,12 @@ async def test_offline_and_online(street: Street, anna: Path) -> None:
 
 async def test_the_last_wish_counts(street: Street, anna: Path) -> None:
     async with street.runs(anna) as host:
-        for wish, listening in ((host.node.offline, False), (host.node.online, True)):
-            other = host.node.online if wish == host.node.offline else host.node.offline
+        await host.node.offline()
+        for wishes in ("+-", "+-+", "-+-"):
             async with trio.open_nursery() as nursery:
-                for call in (other, wish, other, wish):
-                    await started(nursery, call)
-            assert bool(host.node.listening) is listening
+                for wish in wishes:
+                    await started(nursery, host.node.online if wish == "+" else host.node.offline)
+            assert bool(host.node.listening) is wishes.endswith("+")
 
 
 async def started(nursery: trio.Nursery, call: Callable[[], Awaitable[None]]) -> None:

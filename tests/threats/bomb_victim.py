@@ -1,4 +1,4 @@
-"""Run as a process: throw every bomb at a hub that may take 64 MiB more memory than it has.
+"""Run in a process of its own: throw every bomb at a hub that may take 64 MiB more than it has.
 
 Prints a line of JSON per bomb: its name, what came of it, and whether honest work goes on. What is
 too much for the hub ends the process: by MemoryError, by SIGXCPU, or by an abort.
@@ -10,6 +10,7 @@ import json
 import resource
 import zlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgpack
 
@@ -62,7 +63,7 @@ def signed_bomb(author: RealDevice, columns: bytes) -> bytes:
     document = replica._documents.get(replica.own_genesis)
     (run,) = replica.owed(replica.own_genesis, {})
     parts = chunk.parse_change(run.changes[0])._replace(columns=columns)
-    change_hash, _ = chunk.build_change(parts)
+    _, change_hash = chunk.build_change(parts)
     signature = replica.identity.signing_key.sign(
         signed_bytes(replica.own_genesis, run.actor, parts.seq, change_hash)
     )
@@ -98,17 +99,14 @@ def main() -> None:
     hub = world.found("hub")
     house, bomber = world.join("house", hub), world.join("bomber", hub)
     for device in (house, bomber):
-        device.write("honest")
-    Pair(house, hub, once=True).run()
-    bare = world.join("bomber's other face", hub)
-    Pair(bare, hub, once=True).run()
-    bare.write("never sent")
+        Pair(device, hub, once=True).run()
+    bomber.write("the change whose columns are replaced; it is never sent itself")
     thrown: dict[str, Callable[[], str]] = {}
     for name, columns in COLUMNS.items():
-        payload = signed_bomb(bare, columns)
+        payload = signed_bomb(bomber, columns)
         thrown[name] = lambda payload=payload: receive(hub, payload)  # type: ignore[misc]
     for name, message in MESSAGES.items():
-        thrown[name] = lambda message=message: throw(bare, hub, message)  # type: ignore[misc]
+        thrown[name] = lambda message=message: throw(bomber, hub, message)  # type: ignore[misc]
     limit_memory()
     for name, do in thrown.items():
         outcome = do()
@@ -120,14 +118,9 @@ def main() -> None:
 
 def limit_memory() -> None:
     """Whatever takes more from now on fails."""
-    with open("/proc/self/statm") as file:
-        pages = int(file.read().split()[0])
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-
-
-if __name__ == "__main__":
-    main()

@@ -6,6 +6,7 @@ store thread and everything that a node tells.
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 import random
@@ -24,6 +25,7 @@ from meshaid.core.cards import make_device
 from meshaid.core.invite import decode_invite
 from meshaid.core.keys import SigningKey, StaticKey
 from meshaid.core.session import HandshakeDone, Session
+from meshaid.desk import Desk
 from meshaid.errors import MeshaidError, NotKnownYet, NotReachable
 from meshaid.events import ConnectionFailed, PeerConnected, PeerInSync, PeerLost
 from meshaid.opening import OpenHome, open_home
@@ -314,6 +316,27 @@ async def test_07_addresses_without_end_leave_the_table_small(street: Street, an
         for number in range(3_000):
             host.node.add_peer(f"127.7.{number // 250}.{number % 250 + 1}:9")
         assert host.node.statistics()["candidates"] <= limits.MAX_ADDRESSES
+
+
+async def test_17_a_flood_of_needs_leaves_those_of_others_in_sight(
+    street: Street, anna: Path
+) -> None:
+    rows = "".join(f"need,{number},flood {number},yes,5\n" for number in range(300))
+    table = base64.b64encode(f"kind,id,title,life_threatening,minute\n{rows}".encode()).decode()
+    ben = street.join("Ben", anna)
+    assert street.do(ben, "import", {"data": table})["imported"] == 300
+    async with street.runs(anna) as host, street.runs(ben, host) as guest:
+        await host.node.board.add_need("Insulin", urgency="any")
+        await street.equal(host, guest)
+        desk = Desk(guest.node.home.replica, random=os.urandom)
+
+        def first_page() -> list[str]:
+            board = desk.board(NOON)
+            return [row.record.text("title") for row in board.first_page(board.rows(), 20)]
+
+        page = await guest.node.work(first_page)
+    assert "Insulin" in page
+    assert len(page) == limits.SHOWN_PER_MEMBER + 1
 
 
 # ---- 19: a removed member
