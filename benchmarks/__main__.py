@@ -6,9 +6,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from benchmarks import cases
 from benchmarks.figures import print_table, write_json
-from benchmarks.opening import open_cases
-from benchmarks.sync import sync_cases
 
 
 def main() -> None:
@@ -17,7 +16,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"))
     file = parser.parse_args().json
     with tempfile.TemporaryDirectory(prefix="meshaid-bench-") as folder:
-        figures = sync_cases(Path(folder)) + open_cases(Path(folder))
+        figures = cases.sync_cases(Path(folder)) + cases.open_case(Path(folder))
     print_table(figures)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(figures, file)

@@ -8,15 +8,27 @@ import time
 from pathlib import Path
 
 from meshaid import commands
-from meshaid.core import enrol
-from meshaid.core.delta import decode_delta
 from meshaid.core.invite import decode_invite
-from meshaid.core.replica import Replica
 from meshaid.desk import Desk
 from meshaid.opening import OpenHome, found_home, join_home, open_home
-from meshaid.testing import MemoryLedger
 
-_SYLLABLES = "ba de ko lu mi no pa re si tu va wen zor hal gri".split()
+_SYLLABLES = [
+    "ba",
+    "de",
+    "ko",
+    "lu",
+    "mi",
+    "no",
+    "pa",
+    "re",
+    "si",
+    "tu",
+    "va",
+    "wen",
+    "zor",
+    "hal",
+    "gri",
+]
 
 
 def _words(dice: random.Random, count: int) -> str:
@@ -54,27 +66,9 @@ def join(folder: Path, invite: str) -> None:
     join_home(folder, decode_invite(invite), name="Home", now=int(time.time()))
 
 
-def fill(home: OpenHome, count: int) -> None:
+def fill(home: OpenHome, count: int, *, seed: int = 1) -> None:
     """Write `count` needs, one change and one commit each."""
-    dice, desk = random.Random(1), Desk(home.replica, random=os.urandom)
+    dice, desk = random.Random(seed), Desk(home.replica, random=os.urandom)
     now = int(time.time())
     for _ in range(count):
         desk.add("need", need_fields(dice), now)
-
-
-def crowd(home: OpenHome, invite: str, members: int, changes: int) -> None:
-    """Let many households join and bring `changes` changes each: needs, every one edited once."""
-    dice, text, now = random.Random(4), decode_invite(invite), int(time.time())
-    for number in range(members):
-        joined = enrol.join(text, name=f"House {number}", kind=None, random=os.urandom)
-        household = Replica(MemoryLedger(), joined.identity, random=os.urandom)
-        cards = [card.wire for card in joined.cards]
-        household.add_cards([*home.replica.chain(), *cards])
-        home.replica.add_cards(cards)
-        desk = Desk(household, random=os.urandom)
-        for _ in range(changes // 2):
-            row = desk.add("need", need_fields(dice), now)
-            desk.edit(row.id, {"quantity": str(dice.randint(41, 80))}, now)
-        genesis = household.own_genesis
-        payloads = household.encode(genesis, household.owed(genesis, {}))
-        home.replica.receive([decode_delta(payload) for payload in payloads])
