@@ -108,6 +108,7 @@ $(STAMPS)/venv: requirements/dev.txt
 	@if [ -z "$(PYTHON)" ]; then echo "meshaid needs Python 3.11 or newer: install it, or say" \
 		"make PYTHON=/path/to/python" >&2; exit 1; fi
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" # maturin develop asks for --group
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/dev.txt
 	@mkdir -p $(STAMPS) && touch $@
 
