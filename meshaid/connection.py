@@ -52,6 +52,8 @@ class Connection:
         self.address = address
         self.heard_at = trio.current_time()
         """When something came from the peer last."""
+        self.heard = trio.Event()
+        """Is set, and replaced by another, when something comes."""
         self._owner = owner
         self._on_event = on_event
         self._wake = trio.Event()
@@ -100,7 +102,10 @@ class Connection:
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 data = b""
             now = trio.current_time()
-            self.heard_at = now if data else self.heard_at
+            if data:
+                self.heard_at = now
+                self.heard.set()
+                self.heard = trio.Event()
             work = partial(self.meeting.receive_data, bytes(data), now)
             await self._step(work)
             self.wake()

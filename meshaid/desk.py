@@ -84,11 +84,11 @@ class Desk:
                 for member, view in roster.members.items()
                 if self.replica.counts(member)
             }
-        authors, card = self._authors.copy(), self.replica.own_member_card()
-        authors.setdefault(
-            ids.id_text(own),
-            Author(card.name if card else "", card.kind if card else "household", known=False),
-        )
+        authors, name = self._authors.copy(), ids.id_text(own)
+        if name not in authors:
+            card = self.replica.own_member_card()
+            kind = card.kind if card else "household"
+            authors[name] = Author(card.name if card else "", kind, known=False)
         return authors
 
     def is_exercise(self) -> bool:

@@ -302,6 +302,5 @@ other escape the totals of rule G17, and a new epoch is due at 32."""
 MAX_UNPROVEN: Final = 8
 """Inbound sessions whose device is not proven yet: each new one sends the oldest away, so that a
 holder of the door key who never proves anything cannot keep joiners or members out."""
-LIVELY_SECONDS: Final = 3.0
-"""A link heard of so recently lives; an older one must be heard of again before another is closed
-for it."""
+PROBE_SECONDS: Final = 3.0
+"""How often to look whether a link that was asked for a sign of life has given one, or ended."""

@@ -433,14 +433,19 @@ class Network:
         self._wake.set()
 
     async def _part(self, held: Held, device: bytes, member: bytes) -> None:
-        """End a link that is one too many, once another of that device is sure to live.
+        """End a link that is one too many, once another of that device has shown that it lives.
 
-        One that was not heard of lately may be a leftover from before the peer lost its network:
-        closing the new one for it would cut the peer off until the old one falls silent.
+        It may be a leftover from before the peer lost its network: closing a new link for its sake
+        would cut the peer off until the old one falls silent.
         """
+        asked_at = trio.current_time()
+        for other in self._links_to(device, held):
+            await self._node.step(
+                other.connection, partial(other.connection.meeting.probe, asked_at)
+            )
         while held.number in self._held:
-            others = [o for o in self._held.values() if o.device == device and o is not held]
-            if any(self._is_lively(other) for other in others):
+            others = self._links_to(device, held)
+            if any(o.stays and o.connection.heard_at > asked_at for o in others):
                 held.stays = False
                 await self._close(held.number, ByeReason.DUPLICATE)
                 return
@@ -448,14 +453,11 @@ class Network:
                 held.device = None
                 self._proven(held, device, member)
                 return
-            with trio.move_on_after(limits.LIVELY_SECONDS):
-                await self._news.wait()
+            with trio.move_on_after(limits.PROBE_SECONDS):
+                await others[0].connection.heard.wait()
 
-    def _is_lively(self, held: Held) -> bool:
-        """Whether this link was heard of lately, and is not about to be closed."""
-        connection = held.connection
-        heard = connection.heard_at >= trio.current_time() - limits.LIVELY_SECONDS
-        return heard and held.stays and not connection.meeting.closed
+    def _links_to(self, device: bytes, besides: Held) -> list[Held]:
+        return [h for h in self._held.values() if h.device == device and h is not besides]
 
     async def _remember(self, held: Held) -> None:
         """Keep when, and by which dialed address, this peer was last in sync."""

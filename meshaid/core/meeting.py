@@ -251,6 +251,11 @@ class Meeting:
                 self._stir()
         self._settle()
 
+    def probe(self, now: float) -> None:
+        """Ask a peer that is known for a sign of life; the caller sees whether bytes come."""
+        if self._greeted and not self.closed:
+            self._session.send(messages.Ping(), now)
+
     def close(self, reason: ByeReason, now: float) -> None:
         """Say goodbye and end. Harmless when it is over already."""
         self._now = now

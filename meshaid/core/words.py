@@ -109,7 +109,8 @@ def phrases(query: str) -> list[list[str]]:
 
 def searchable(fields: Fields) -> list[list[str]]:
     """The words of a record: one list per text, all values in conflict included."""
-    texts = (text for name in SEARCHED_FIELDS for text in _texts(fields.get(name, ())))
+    held = (fields[name] for name in SEARCHED_FIELDS if name in fields)
+    texts = (text for values in held for text in _texts(values))
     return [words for text in texts if (words := split(text))]
 
 

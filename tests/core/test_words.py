@@ -80,6 +80,13 @@ def test_words_are_clean_and_stay_what_they_are(text: str) -> None:
     assert words.split(" ".join(found)) == found
 
 
+@given(st.text(st.characters(max_codepoint=0x7F)))
+def test_the_short_way_for_ascii_gives_the_same_words(text: str) -> None:
+    """A word that is not ASCII sends the whole text the long way."""
+    assert words.split(text) == words.split(text + " \u00e9")[:-1]
+    assert words.fold(text) == words.fold(text + "\u00e9")[:-1]
+
+
 @given(st.text(max_size=limits.SEARCH_WORDS))
 def test_a_text_is_found_by_itself(text: str) -> None:
     try:

@@ -6,10 +6,12 @@ connection that it cuts.
 
 from __future__ import annotations
 
+import itertools
 import random
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,9 +23,10 @@ from meshaid.testing.lan import Host
 
 DELAY_SECONDS = 0.03
 LEAST, MOST = 200, 1_500
-"""After how many bytes, both ways together, the first connections are cut."""
-GROWTH = 1.6
-"""Later connections live longer, or a large sync would take for ever."""
+"""After how many bytes, both ways together, the first connection is cut."""
+GROWTH = 2.0
+"""Each later one lives longer than the one before: a network that never carries a whole message
+carries none, and each cut doubles the pause before the next dial."""
 
 
 class Relay:
@@ -61,32 +64,40 @@ class Relay:
         self._process.wait()
 
 
+class Ration:
+    """What one connection may carry before it is cut."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    async def carry(self, source: trio.SocketStream, sink: trio.SocketStream) -> None:
+        """Carry one direction until either end is gone or the ration, shared by both, is used."""
+        while self.left > 0:
+            data = await source.receive_some(4_096)
+            if not data:
+                return
+            await trio.sleep(DELAY_SECONDS)
+            kept = data[: max(0, self.left)]
+            self.left -= len(data)
+            await sink.send_all(kept)
+        print("cut", flush=True)
+
+
 async def serve(listen: str, target: str, seed: int) -> None:
-    """Relay every connection, delayed, until its bytes are used up."""
+    """Relay every connection, delayed, until its ration is used up."""
     dice = random.Random(seed)
+    rations = (int(dice.randint(LEAST, MOST) * GROWTH**number) for number in itertools.count())
     far = parse_address(target)
     host, port = parse_address(listen)
-    made = 0
 
     async def relay(near: trio.SocketStream) -> None:
-        nonlocal made
-        left = int(dice.randint(LEAST, MOST) * GROWTH**made)
-        made += 1
-        async with near, await trio.open_tcp_stream(*far) as other, trio.open_nursery() as nursery:
+        ration = Ration(next(rations))
+        other = await trio.open_tcp_stream(*far)
+        async with near, other, trio.open_nursery() as nursery:
 
             async def carry(source: trio.SocketStream, sink: trio.SocketStream) -> None:
-                nonlocal left
-                try:
-                    while data := await source.receive_some(4_096):
-                        await trio.sleep(DELAY_SECONDS)
-                        kept = data[: max(0, left)]
-                        left -= len(data)
-                        await sink.send_all(kept)
-                        if left <= 0:
-                            print("cut", flush=True)
-                            break
-                except trio.BrokenResourceError:
-                    pass  # one end is gone, so the other goes too
+                with suppress(trio.BrokenResourceError):  # one end is gone, so the other goes too
+                    await ration.carry(source, sink)
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(carry, near, other)

@@ -138,6 +138,9 @@ def test_delay_and_cuts_between_two_nodes_only_cost_time(street: Street) -> None
     titles = founder.titles() | write(guest, what="behind the relay:")
     middle = street.laptop(near, far).host
     founder.start("--no-mdns", "--listen", "10.77.0.1:7117")
+    wait_until(
+        lambda: founder.status().get("listening"), lambda: "the founder's node does not listen"
+    )
     with Relay(middle, listen="10.77.1.3:7117", target="10.77.0.1:7117", seed=11) as relay:
         guest.start("--no-mdns", "--peer", "10.77.1.3:7117")
         wait_until_equal(founder, guest)

@@ -230,6 +230,41 @@ async def test_a_port_with_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not file.exists()
 
 
+@pytest.mark.parametrize("token", [None, "", 7, ["x"], "\xf6", "\ud800"])
+async def test_a_token_of_any_kind_that_is_not_the_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: object
+) -> None:
+    """Any user of this computer reaches the port; only who may read the home has the token."""
+    with on_loopback(tmp_path, monkeypatch):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_control, tmp_path, echo)
+            port = int((tmp_path / control.PORT).read_text().split()[0])
+            async with await trio.open_tcp_stream("127.0.0.1", port) as mouth:
+                asked = {"verb": "board", "arguments": {}, "now": None, "token": token}
+                await mouth.send_all(control.encode(asked))
+                told = b"".join([piece async for piece in mouth])
+            assert json.loads(told)["error"]["class"] == "InvalidInput"
+            assert (await ask(tmp_path, "board", {}))["verb"] == "board"
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_node_that_ends_while_somebody_waits_for_it(street: Street, anna: Path) -> None:
+    """Whoever asked is told to try again; the node does not wait."""
+    told_so = []
+
+    async def ask_in_vain(address: str) -> None:
+        with pytest.raises(BusyError, match="try again") as raised:
+            await ask(anna, "sync", {"address": address, "timeout": 30.0})
+        told_so.append(raised.value)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with trio.open_nursery() as nursery, street.runs(anna):
+            nursery.start_soon(ask_in_vain, f"127.0.0.1:{silent.getsockname()[1]}")
+            connection, _ = await trio.to_thread.run_sync(silent.accept)
+        connection.close()
+    assert told_so
+
+
 @pytest.mark.parametrize("text", ["", "7117", "seven token", "7 1 1 7", "99999999 token", "\xff"])
 def test_a_port_file_that_is_damaged_is_no_node(tmp_path: Path, text: str) -> None:
     (tmp_path / control.PORT).write_bytes(text.encode("latin-1"))

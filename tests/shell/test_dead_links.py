@@ -14,7 +14,6 @@ import pytest
 import trio
 from trio.testing import open_stream_to_socket_listener
 
-from meshaid import limits
 from meshaid.events import PeerConnected, PeerInSync, PeerLost
 from meshaid.opening import open_home
 from meshaid.sockets import has_address_of
@@ -69,10 +68,9 @@ def static_key(home: Path) -> bytes:
 
 @pytest.mark.parametrize("who", ["the other", "the same"])
 async def test_a_dead_link_does_not_win_over_a_live_one(
-    street: Street, homes: tuple[Path, Path], who: str, monkeypatch: pytest.MonkeyPatch
+    street: Street, homes: tuple[Path, Path], who: str
 ) -> None:
     """By the rules the link that the smaller key started stays; but not where it says nothing."""
-    monkeypatch.setattr(limits, "LIVELY_SECONDS", 0.2)
     async with street.runs(homes[1]) as larger:
         cable = Cable(larger.address)
         async with cable.laid(), street.runs(homes[0], peers=[cable.address]) as smaller:
@@ -91,10 +89,9 @@ async def has_all(resident: Resident) -> bool:
 
 
 async def test_a_link_that_lives_stays_the_only_one(
-    street: Street, homes: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    street: Street, homes: tuple[Path, Path]
 ) -> None:
     """The new one is closed as soon as something is heard over the old one."""
-    monkeypatch.setattr(limits, "LIVELY_SECONDS", 0.2)
     async with street.runs(homes[1]) as larger, street.runs(homes[0], larger) as smaller:
         await street.equal(smaller, larger)
         larger.node.add_peer(smaller.address)
