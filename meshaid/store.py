@@ -152,13 +152,10 @@ class Store:
     def add_changes(self, genesis: bytes, changes: Iterable[HeldChange]) -> None:
         """See `Ledger.add_changes`."""
         self._name(genesis)
-        for change in changes:
-            self._file.write(
-                f"INSERT OR IGNORE INTO changes (genesis, hash, raw) VALUES ({_GENESIS}, ?, ?)",  # noqa: S608
-                genesis,
-                change.hash,
-                change.raw,
-            )
+        self._file.write_all(
+            f"INSERT OR IGNORE INTO changes (genesis, hash, raw) VALUES ({_GENESIS}, ?, ?)",  # noqa: S608
+            ((genesis, change.hash, change.raw) for change in changes),
+        )
 
     def put_signature(self, genesis: bytes, change_hash: bytes, signature: bytes | None) -> None:
         """See `Ledger.put_signature`."""

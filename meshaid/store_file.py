@@ -18,7 +18,7 @@ POSIX locks that the process has on it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias, final
@@ -109,20 +109,31 @@ class StoreFile:
         """Write the log into the file and let go of the lock. Closing twice is fine."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with self._our_errors():
+            try:
                 connection.close()
+            except apsw.Error as error:
+                raise self._failed(error) from error
 
     def read(self, sql: str, *cells: Cell) -> list[tuple[Any, ...]]:
         """Run one statement that changes nothing; all its rows."""
         connection = self._opened()
-        with self._our_errors():
+        try:
             return connection.execute(sql, cells).fetchall()
+        except apsw.Error as error:
+            raise self._failed(error) from error
 
     def write(self, sql: str, *cells: Cell) -> list[tuple[Any, ...]]:
         """Run one statement in the open transaction; the rows that it returns."""
-        if not self._opened().in_transaction:
-            raise RuntimeError("writing needs a transaction, and one that has not failed")
+        self._require_transaction()
         return self.read(sql, *cells)
+
+    def write_all(self, sql: str, rows: Iterable[tuple[Cell, ...]]) -> None:
+        """Run one statement in the open transaction once per row."""
+        self._require_transaction()
+        try:
+            self._opened().executemany(sql, rows)
+        except apsw.Error as error:
+            raise self._failed(error) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -158,15 +169,16 @@ class StoreFile:
             self._connection.close(True)
             self._connection = None
 
-    @contextmanager
-    def _our_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except apsw.Error as error:
-            self._roll_back()
-            ours = our_error(error, self._folder)
-            logger.warning("%s after %s", type(ours).__name__, type(error).__name__)
-            raise ours from error
+    def _require_transaction(self) -> None:
+        if not self._opened().in_transaction:
+            raise RuntimeError("writing needs a transaction, and one that has not failed")
+
+    def _failed(self, error: apsw.Error) -> MeshaidError:
+        """A statement failed: its transaction is over. Returns our error, to be raised."""
+        self._roll_back()
+        ours = our_error(error, self._folder)
+        logger.warning("%s after %s", type(ours).__name__, type(error).__name__)
+        return ours
 
 
 def create_file(folder: Path, key: bytes) -> None:
