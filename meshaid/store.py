@@ -10,7 +10,7 @@ when the store is opened with room to spare), StoreFull is raised, reading goes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -240,6 +240,11 @@ class Store:
             *wanted.values(),
         )
         return [read_model.unpack(*row) for row in rows]
+
+    def each_record(self) -> Iterator[RecordRow]:
+        """See `Ledger.each_record`."""
+        rows = self._file.read("SELECT member, record, fields FROM records")
+        return (read_model.unpack(*row) for row in rows)
 
     def search(self, words: str) -> set[tuple[bytes, str]]:
         """See `Ledger.search`."""

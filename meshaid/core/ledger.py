@@ -14,7 +14,7 @@ Source: DESIGN "Store"; docs/protocol.md describes no ledger, for none is on the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
@@ -173,6 +173,10 @@ class Ledger(Protocol):
         A record without the field does not match: defaults and derived statuses are the board's.
         Order: `created_at` from late to early, those without a proper one last; then member, id.
         """
+
+    def each_record(self) -> Iterator[RecordRow]:
+        """Every record as it stands at this call, in no order, unpacked one at a time: a whole
+        board of rows would take more memory than what is made of them."""
 
     def search(self, words: str) -> set[tuple[bytes, str]]:
         """(member, record id) of the records that hold all the words (see core/words.py).

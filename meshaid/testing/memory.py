@@ -194,6 +194,10 @@ class MemoryLedger:
         ]
         return copy.deepcopy(sorted(rows, key=_newest_first))
 
+    def each_record(self) -> Iterator[RecordRow]:
+        """See `Ledger.each_record`."""
+        return iter(copy.deepcopy(list(self._read().records.values())))
+
     def search(self, words: str) -> set[tuple[bytes, str]]:
         """See `Ledger.search`."""
         wanted = text_words.phrases(words)

@@ -311,6 +311,12 @@ class LedgerSuite:
             (b"n", "yes"),
         ]
 
+    def test_each_record_is_what_is_held_when_it_is_asked_for(self, ledger: Ledger) -> None:
+        put(ledger, MEMBER, a=record(title="Water"), b=record(title="Bread"))
+        held, each = ledger.records(), ledger.each_record()
+        put(ledger, MEMBER, a=record(title="Soup"), c=record(title="Rice"))
+        assert sorted(each, key=str) == sorted(held, key=str)
+
     def test_records_are_selected_by_their_winning_values(self, ledger: Ledger) -> None:
         put(
             ledger,
