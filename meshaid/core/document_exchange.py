@@ -70,7 +70,7 @@ class DocumentExchange:
         if self._pass is None:
             return
         if not self._pass.shown and self._tables.take(now):
-            table = self._pass.show(table_of(self._knowledge.items()))
+            table = self._pass.show(table_of(self._knowledge.items_by_importance()))
             self._shown.show(table)
             yield Items(tuple(table))
         yield from self._pass.requests()

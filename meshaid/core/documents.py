@@ -23,6 +23,7 @@ from meshaid.core.delta import Missing, StrippedRun, rebuild
 from meshaid.core.document import Document, Outcome, Standing, Written
 from meshaid.core.fields import Value
 from meshaid.core.identity import Identity
+from meshaid.core.importance import Importance
 from meshaid.core.ledger import DocumentRow, Ledger
 from meshaid.core.roster import Roster
 from meshaid.core.shapes import Clock
@@ -87,6 +88,7 @@ class Documents:
         self._loaded.clear()
         # `_changed` stays: it tells of commits before this one, too, and of no change at worst.
         self._items: Mapping[bytes, bytes] | None = None
+        self._importance: Importance | None = None
         self._rows = {row.genesis: row for row in self._ledger.documents()}
         self._name()
 
@@ -129,12 +131,25 @@ class Documents:
         return member is not None and self.counts(member)
 
     def items(self) -> Mapping[bytes, bytes]:
-        """Genesis hash to 32-byte state hash of every document in the digest; our own first."""
+        """Genesis hash to 32-byte state hash of every document in the digest."""
         if self._items is None:
-            rows = [row for row in self._rows.values() if row.state and self.counts(row.member)]
-            rows.sort(key=lambda row: (row.member != self._identity.member, row.genesis))
-            self._items = {row.genesis: row.state for row in rows}
+            rows = self._rows.values()
+            self._items = {r.genesis: r.state for r in rows if r.state and self.counts(r.member)}
         return self._items
+
+    def items_by_importance(self) -> Mapping[bytes, bytes]:
+        """The same, in the order in which a peer should ask for them: by what their records say,
+        among equals our own first."""
+        if self._importance is None:  # read once, and only when there is something to pass on
+            self._importance = Importance(self._ledger.each_record())
+        own = self._members[self._identity.member]
+
+        def place(genesis: bytes) -> tuple[int, bool, int, bytes]:
+            level, newest = importance.rank(self._rows[genesis].member)
+            return level, genesis != own, newest, genesis
+
+        items, importance = self.items(), self._importance
+        return {genesis: items[genesis] for genesis in sorted(items, key=place)}
 
     def changes(self) -> int:
         """Accepted changes in all documents that count."""
@@ -291,6 +306,9 @@ class Documents:
             records = {name: fields_of(shown[name]) if name in shown else None for name in touched}
             member = self._genesis[document.genesis][0]
             self._ledger.put_records(member, records)
+            if self._importance is not None:
+                for name, fields in records.items():
+                    self._importance.note(member, name, fields)
             for follower in self._followers:
                 follower.update((member, name) for name in touched)
         noted = self._changed.get(document.genesis)

@@ -121,8 +121,11 @@ class Knowledge(Protocol):
     def items(self) -> Mapping[bytes, bytes]:
         """Genesis hash to state hash (32 bytes each) of every document in the digest.
 
-        In the order in which a peer should ask for them. Asked often: a cached mapping is best.
+        Asked often: a cached mapping is best.
         """
+
+    def items_by_importance(self) -> Mapping[bytes, bytes]:
+        """The same in the order in which a peer should ask for them. Asked once a pass."""
 
     def genesis_named(self, name: bytes) -> bytes | None:
         """The genesis hash of a document that this device takes; None for any other name."""

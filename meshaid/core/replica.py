@@ -200,8 +200,12 @@ class Replica:
         return self._documents.counts(member)
 
     def items(self) -> Mapping[bytes, bytes]:
-        """Genesis hash to 32-byte state hash of every document in the digest; our own first."""
+        """Genesis hash to 32-byte state hash of every document in the digest."""
         return self._documents.items()
+
+    def items_by_importance(self) -> Mapping[bytes, bytes]:
+        """The same, in the order in which a peer should ask for them."""
+        return self._documents.items_by_importance()
 
     def document_clock(self, genesis: bytes) -> Clock:
         """Per actor the length and head of what counts; empty for an unknown document."""

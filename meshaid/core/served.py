@@ -82,6 +82,9 @@ class Served:
     def items(self) -> Mapping[bytes, bytes]:
         return self.replica.items()
 
+    def items_by_importance(self) -> Mapping[bytes, bytes]:
+        return self.replica.items_by_importance()
+
     def genesis_named(self, name: bytes) -> bytes | None:
         genesis = self.replica.genesis_named(name)
         return genesis if genesis is not None and self.replica.takes(genesis) else None
