@@ -27,6 +27,7 @@ Source: docs/protocol.md, "Links".
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -176,7 +177,8 @@ class Links:
         """A link is no more, for whatever reason; unknown numbers are ignored.
 
         One that lasted for a while is tried again soon, one that was surplus when others have
-        had their turn, any other as if the dial had failed.
+        had their turn. After any other the pause grows as after a failed dial, but never beyond
+        the time that it had lasted: on poor Wi-Fi links are short, and each of them is of use.
         """
         link = self._links.pop(number, None)
         if link is None or link.device in self._linked():
@@ -186,6 +188,9 @@ class Links:
             candidate.tried = now
             if link.closing or now - link.since >= limits.BACKOFF_LAST_SECONDS:
                 candidate.failures = 0
+            elif now - link.since >= limits.BACKOFF_FIRST_SECONDS:
+                doublings = int(math.log2((now - link.since) / limits.BACKOFF_FIRST_SECONDS))
+                candidate.failures = min(candidate.failures, doublings)
         self._candidates.failed(behind, now)
 
     # ---- what the node asks

@@ -86,6 +86,29 @@ class TestOneCandidate:
             assert longest / 2 <= pause <= longest
         assert pauses[-1] > limits.BACKOFF_LAST_SECONDS / 2 - 1
 
+    @pytest.mark.parametrize("lasting", [0.0, 0.5, 1.25, 5.0, 20.0, 59.0])
+    def test_after_a_short_link_the_pause_never_exceeds_what_the_link_lasted(
+        self, lasting: float
+    ) -> None:
+        links = make_links()
+        links.add(address(1), "remembered")
+        now, pauses = 0.0, []
+        for number in range(12):
+            assert links.take_due(now) == (address(1),)
+            connect(links, 1, now, link=number)
+            now += lasting
+            links.ended(number, now)
+            due = links.next_due(now)
+            assert due is not None
+            pauses.append(due - now)
+            now = due
+        shortest = limits.BACKOFF_FIRST_SECONDS
+        if lasting >= shortest:
+            assert max(pauses) <= lasting
+        else:  # a peer that drops us at once is not dialed without end
+            assert pauses[-1] > limits.BACKOFF_LAST_SECONDS / 2 - 1
+        assert min(pauses) >= shortest / 2
+
     def test_a_linked_device_is_not_dialed_at_any_of_its_addresses(self) -> None:
         links = make_links()
         links.discovered(heard(1, address(1), "[fe80::1%eth0]:7117"), 0.0)
