@@ -24,6 +24,7 @@ from meshaid.core.ledger import (
     Fields,
     HeldChange,
     MeetingRow,
+    NoteRow,
     RecordRow,
 )
 from meshaid.store_file import Cell, StoreFile, create_file
@@ -241,6 +242,10 @@ class Store:
         )
         return [read_model.unpack(*row) for row in rows]
 
+    def record_names(self) -> list[tuple[bytes, str]]:
+        """See `Ledger.record_names`."""
+        return self._file.read("SELECT member, record FROM records")
+
     def each_record(self) -> Iterator[RecordRow]:
         """See `Ledger.each_record`."""
         rows = self._file.read("SELECT member, record, fields FROM records")
@@ -256,6 +261,41 @@ class Store:
                 expression,
             )
         )
+
+    # ---- sealed notes
+    def notes(self) -> list[NoteRow]:
+        """See `Ledger.notes`."""
+        rows = self._file.read(
+            "SELECT id, author, subject, kind, number, device, length(wire) FROM notes ORDER BY id"
+        )
+        return [NoteRow(*row) for row in rows]
+
+    def note(self, note_id: bytes) -> bytes | None:
+        """See `Ledger.note`."""
+        rows = self._file.read("SELECT wire FROM notes WHERE id = ?", note_id)
+        return rows[0][0] if rows else None
+
+    def put_note(self, row: NoteRow, wire: bytes) -> None:
+        """See `Ledger.put_note`."""
+        self._file.write(
+            "INSERT OR REPLACE INTO notes (id, author, subject, kind, number, device, wire) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row.id,
+            row.author,
+            row.subject,
+            row.kind,
+            row.number,
+            row.device,
+            wire,
+        )
+
+    def drop_note(self, note_id: bytes) -> None:
+        """See `Ledger.drop_note`."""
+        self._file.write("DELETE FROM notes WHERE id = ?", note_id)
+
+    def scrub(self) -> None:
+        """See `Ledger.scrub`."""
+        self._file.empty_log()
 
     # ---- the address book and past meetings
     def addresses(self) -> list[AddressRow]:

@@ -25,7 +25,7 @@ from typing import Any, Final, Self, TypeAlias, final
 
 import apsw
 
-from meshaid import home, limits
+from meshaid import home, limits, read_model
 from meshaid.errors import (
     BusyError,
     ClosedError,
@@ -35,7 +35,7 @@ from meshaid.errors import (
     StoreError,
     StoreFull,
 )
-from meshaid.store_schema import APPLICATION_ID, SCHEMA, VERSION
+from meshaid.store_schema import APPLICATION_ID, SCHEMA, UPGRADES, VERSION
 
 logger = logging.getLogger("meshaid.store")
 
@@ -98,6 +98,7 @@ class StoreFile:
         try:
             _check(connection, thorough=not clean)
             connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+            _upgrade(connection)
         except (apsw.Error, StoreError) as error:
             connection.close()
             if isinstance(error, StoreError):
@@ -132,6 +133,16 @@ class StoreFile:
         self._require_transaction()
         try:
             self._opened().executemany(sql, rows)
+        except apsw.Error as error:
+            raise self._failed(error) from error
+
+    def empty_log(self) -> None:
+        """Write the whole log into the file and cut it to nothing. See `Ledger.scrub`."""
+        if self._writing:
+            raise RuntimeError("the log is emptied outside a transaction only")
+        connection = self._opened()
+        try:
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.Error as error:
             raise self._failed(error) from error
 
@@ -296,6 +307,31 @@ def _check(connection: apsw.Connection, *, thorough: bool) -> None:
         raise NewerStore("A newer meshaid wrote this store. Update meshaid on this device.")
     if thorough and connection.pragma("quick_check", 1) != "ok":
         raise StoreError(f"store.db is damaged. {_DAMAGED}")
+
+
+def _upgrade(connection: apsw.Connection) -> None:
+    """Bring an older store to this version, in one transaction."""
+    version = connection.pragma("user_version")
+    if version == VERSION:
+        return
+    logger.info("upgrading the store from version %d to %d", version, VERSION)
+    with connection:
+        for step in range(version, VERSION):
+            connection.execute(UPGRADES[step])
+        _index_words(connection)
+        connection.pragma("user_version", VERSION)
+
+
+def _index_words(connection: apsw.Connection) -> None:
+    """Make the words of every record anew: an older version made them by other rules."""
+    records: list[Any] = connection.execute(
+        "SELECT id, member, record, fields FROM records"
+    ).fetchall()
+    for row_id, member, record_id, blob in records:
+        words = read_model.indexed_words(read_model.unpack(member, record_id, blob).fields)
+        connection.execute(
+            "INSERT OR REPLACE INTO records_fts (rowid, words) VALUES (?, ?)", (row_id, words)
+        )
 
 
 def _why_unreadable(path: Path) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 APPLICATION_ID: Final = 0x6D657368
 """`mesh`: tells a store from another encrypted database that opens with the same key."""
-VERSION: Final = 1
-"""Rises with every change of the schema. A newer one is refused (NewerStore), never guessed at."""
+VERSION: Final = 2
+"""Rises with every change of the schema. A newer one is refused (NewerStore), never guessed at; an
+older one is upgraded when it is opened (UPGRADES)."""
 
-SCHEMA: Final = """
+_FIRST: Final = """
 CREATE TABLE settings (
     name TEXT PRIMARY KEY, value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -64,3 +66,16 @@ CREATE TABLE meetings (
     device BLOB PRIMARY KEY, in_sync_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+
+_NOTES: Final = """
+-- Sealed notes as they travel. They leave the disk one by one, so nothing of them stands elsewhere.
+CREATE TABLE notes (
+    id BLOB PRIMARY KEY, author BLOB NOT NULL, subject BLOB NOT NULL, kind TEXT NOT NULL,
+    number INTEGER NOT NULL, device BLOB NOT NULL, wire BLOB NOT NULL
+) STRICT;
+"""
+
+SCHEMA: Final = _FIRST + _NOTES
+"""Everything that a new store has."""
+UPGRADES: Final[Mapping[int, str]] = {1: _NOTES}
+"""What leads from each older version to the next one; what is in the store stays."""

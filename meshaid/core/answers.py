@@ -4,13 +4,15 @@ A request of 100 bytes can ask for megabytes. So nothing is prepared when it is 
 shell fetches what is due, and only then is the next message made. A peer that reads slowly holds a
 few generators here and at most QUEUE_BYTES of ready messages, whatever it asked for.
 
-In this order: acknowledgements, cards, what is new here (pushed), answers to requests.
+In this order: acknowledgements, cards, what is new here (pushed), answers to requests; then sealed
+notes, which are of no use before the records that they belong to.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, final
 
 from meshaid import limits
@@ -23,6 +25,8 @@ from meshaid.core.messages import (
     DocumentState,
     Done,
     Message,
+    Sealed,
+    SealedWant,
     Want,
 )
 from meshaid.core.shapes import NAME_BYTES, Clock
@@ -45,11 +49,14 @@ class Answers:
         self._push_under_way: Iterator[Message] | None = None
         self._wants: deque[tuple[int, Iterator[Message]]] = deque()
         self._pushed: set[bytes] = set()
+        self._note_wants: deque[SealedWant] = deque()
+        self._note_pushes: dict[bytes, None] = {}
 
     def __bool__(self) -> bool:
         """Whether anything is due."""
         due = self._states or self._card_wants or self._pushes or self._wants
-        return bool(due) or self._push_under_way is not None
+        notes = self._note_wants or self._note_pushes
+        return bool(due or notes) or self._push_under_way is not None
 
     def acknowledge(self, genesis: bytes) -> None:
         """Tell the peer what state this document is in now."""
@@ -72,6 +79,16 @@ class Answers:
         documents = [(wanted.genesis, wanted.clock) for wanted in want.documents]
         self._wants.append((want.request, self._deltas(want.request, documents)))
 
+    def request_notes(self, want: SealedWant) -> None:
+        """Answer a request for notes. RemoteProtocolError beyond REQUESTS_IN_FLIGHT."""
+        if len(self._note_wants) >= limits.REQUESTS_IN_FLIGHT:
+            raise RemoteProtocolError("the peer asks for notes without reading them: drop it")
+        self._note_wants.append(want)
+
+    def push_notes(self, names: Iterable[bytes]) -> None:
+        """Send notes that are new here."""
+        self._note_pushes.update(dict.fromkeys(names))
+
     def was_pushed(self, name: bytes) -> bool:
         """Whether this document was ever pushed to the peer in this session."""
         return name in self._pushed
@@ -85,7 +102,7 @@ class Answers:
             return DocumentState(genesis[:NAME_BYTES], state[:NAME_BYTES])
         if self._card_wants:
             return self._cards.answer(self._card_wants.popleft())
-        return self._next_push() or self._next_answer()
+        return self._next_push() or self._next_answer() or self._next_notes()
 
     def _next_push(self) -> Message | None:
         while self._push_under_way or self._pushes:
@@ -110,6 +127,22 @@ class Answers:
             self._wants.popleft()
             return Done(request)
         return message
+
+    def _next_notes(self) -> Message | None:
+        if self._note_wants:
+            want = self._note_wants.popleft()
+            return Sealed(want.request, self._notes(want.names))
+        while self._note_pushes:
+            names = tuple(islice(self._note_pushes, limits.NOTES_PER_MESSAGE))
+            for name in names:
+                del self._note_pushes[name]
+            if wires := self._notes(names):  # they may have been erased meanwhile
+                return Sealed(PUSHED, wires)
+        return None
+
+    def _notes(self, names: Iterable[bytes]) -> tuple[bytes, ...]:
+        wires = (self._knowledge.notes.wire(name) for name in names)
+        return tuple(wire for wire in wires if wire is not None)
 
     def _deltas(self, request: int, documents: list[tuple[bytes, Clock]]) -> Iterator[Message]:
         """What these clocks lack, several documents in one message: they compress better so."""

@@ -164,6 +164,15 @@ class Documents:
         row = self._rows.get(genesis)
         return unpack_clock(row.clock) if row else {}
 
+    def leaves_out(self, member: bytes) -> bool:
+        """Whether changes of this member are held that do not count, now or for good: records that
+        are gone may come back, when a fork is healed or another card comes."""
+        genesis = self.of_member(member)
+        if not self.holds(genesis):
+            return False
+        document = self.get(genesis)
+        return len(document.counted()) < len(document)
+
     def get(self, genesis: bytes) -> Document:
         """The document, rebuilt from the ledger when it was not in memory. Raises KeyError for a
         name that no known member's document has."""

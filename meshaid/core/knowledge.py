@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from meshaid.core.delta import Run, StrippedDelta
 from meshaid.core.shapes import Clock
@@ -75,6 +75,41 @@ class Receipt(Protocol):
         """(rule, 16 bytes that name the run) of every run that no honest device would pass on.
 
         Runs that only lack something, or that nobody here wants, are not among them.
+        """
+
+
+class NoteTaken(Protocol):
+    """What came of one received note; what is new is durable."""
+
+    @property
+    def name(self) -> bytes: ...
+    @property
+    def mark(self) -> bytes: ...
+    @property
+    def outcome(self) -> Literal["new", "held", "erased", "later", "full"]:
+        """Later: it cannot be judged yet, or is over here; ask again when something changed."""
+
+
+class Notes(Protocol):
+    """The sealed notes of this device, as far as a peer may ask or add. None is opened here.
+
+    A note's *name* is the first 16 bytes of its id, its *mark* 8 bytes that say what it is about.
+    """
+
+    def shown(self) -> Mapping[bytes, bytes]:
+        """Name to mark of every note to show. Asked often: a cached mapping is best."""
+
+    def wants(self, name: bytes, mark: bytes) -> bool:
+        """Whether a note that a peer lists would be taken now."""
+
+    def wire(self, name: bytes) -> bytes | None:
+        """The bytes of a note that is shown; None when it is not (any more)."""
+
+    def take(self, wires: Sequence[bytes]) -> Sequence[NoteTaken]:
+        """Judge notes in one transaction; one outcome for each, in their order.
+
+        Raises:
+          RemoteProtocolError: one of them no honest device passes on; nothing was kept.
         """
 
 
@@ -151,3 +186,8 @@ class Knowledge(Protocol):
 
     def digest(self) -> bytes:
         """SHA-256 over effective cards and document states (docs/protocol.md, "Digest")."""
+
+    # ---- sealed notes
+    @property
+    def notes(self) -> Notes:
+        """The notes beside the documents."""

@@ -88,6 +88,19 @@ class MeetingRow:
     in_sync_at: int  # seconds since 1970 by this device's clock
 
 
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """A sealed note without its bytes: what it is about, and who signed it."""
+
+    id: bytes  # 32 bytes
+    author: bytes  # member id, 32 bytes
+    subject: bytes  # 10 bytes of a record id, or what names a device
+    kind: str
+    number: int
+    device: bytes  # 32 bytes, the signer
+    size: int  # of the note's bytes
+
+
 class Ledger(Protocol):
     """Everything that a device knows, durable.
 
@@ -174,6 +187,9 @@ class Ledger(Protocol):
         Order: `created_at` from late to early, those without a proper one last; then member, id.
         """
 
+    def record_names(self) -> list[tuple[bytes, str]]:
+        """(member, record id) of every record, in no order."""
+
     def each_record(self) -> Iterator[RecordRow]:
         """Every record as it stands at this call, in no order, unpacked one at a time: a whole
         board of rows would take more memory than what is made of them."""
@@ -182,6 +198,25 @@ class Ledger(Protocol):
         """(member, record id) of the records that hold all the words (see core/words.py).
 
         No words find nothing. InvalidInput for more than limits.SEARCH_WORDS words.
+        """
+
+    # ---- sealed notes
+    def notes(self) -> list[NoteRow]:
+        """The rows of all notes, ordered by id."""
+
+    def note(self, note_id: bytes) -> bytes | None:
+        """The bytes of a note; None when it is not held."""
+
+    def put_note(self, row: NoteRow, wire: bytes) -> None:
+        """Keep a note, or replace it."""
+
+    def drop_note(self, note_id: bytes) -> None:
+        """Forget a note; one that is not held is no error. See `scrub`."""
+
+    def scrub(self) -> None:
+        """Let nothing that was dropped before linger on the disk, in whatever log it still stands.
+
+        Outside a transaction only: RuntimeError within one. It may wait for the disk.
         """
 
     # ---- the address book and past meetings

@@ -18,6 +18,7 @@ Theory of operation
     4. pass         tables and requests, when digests differ
     5. compare      digests, in pairs; equal is in sync, different leads back to 2 or 4, as long as
                     something moves
+    6. notes        sealed notes, once documents were compared; they have no part in being in sync
 
   Afterwards both are live: what is new here is pushed, what is pushed is acknowledged, and digests
   are compared again when it is quiet. Steps 2 and 3 are taken again whenever the roster changes.
@@ -48,6 +49,7 @@ from meshaid.core.meeting_events import (
     Ended,
     InSync,
     MeetingEvent,
+    NotesArrived,
     NotKnownYet,
     OutOfSync,
     PeerProven,
@@ -56,6 +58,7 @@ from meshaid.core.meeting_events import (
 )
 from meshaid.core.messages import ByeReason, Digest, Hello, Items, Message
 from meshaid.core.noise import Role
+from meshaid.core.note_exchange import NoteExchange
 from meshaid.core.reconcile import Allowance, Comparison, Progress, Verdict
 from meshaid.core.session import HandshakeDone, MessageReceived, Session, State
 from meshaid.core.shapes import NAME_BYTES, Clock
@@ -133,7 +136,16 @@ class Meeting:
         self._out_of_sync = False
         self.in_sync = False
         """Digests were equal when they were last compared, and nothing has changed here since."""
+        # 6. notes
+        self._compared = False
+        self._parting = False
+        self._notes = self._note_exchange(b"")
         self._turns, self._heard_something = 0, False
+
+    def _note_exchange(self, key: bytes) -> NoteExchange:
+        lists = Allowance(limits.PASSES_AT_ONCE, limits.PASS_SECONDS, self._now)
+        opens = self._session.role == "listener"
+        return NoteExchange(self._knowledge, self._answers, lists, key=key, opens=opens)
 
     def __repr__(self) -> str:
         return f"<Meeting, {self._session!r}>"
@@ -220,6 +232,8 @@ class Meeting:
                 due.append(self._tables.ready_at(self._now))
             elif not (self._documents.in_pass or self._comparison.asking):
                 due += [self._ask_at, self._recheck_at]
+        if self._may_exchange_notes and self._notes.list_due:
+            due.append(self._notes.ready_at(self._now))
         return min(due)
 
     def tick(self, now: float) -> None:
@@ -241,10 +255,19 @@ class Meeting:
         self._stir()
         self._settle()
 
+    def notes_changed(self, names: Iterable[bytes], now: float) -> None:
+        """Sealed notes (16-byte names) are new here: push them. Not for the meeting from which
+        they came."""
+        self._now = now
+        if self._open:
+            self._notes.push(names)
+        self._settle()
+
     def roster_changed(self, now: float) -> None:
         """Cards came from elsewhere: show what is new and judge the peer again."""
         self._now = now
         self._judge_due = True
+        self._notes.roster_changed()
         if self._greeted and not self.closed:
             self._say_all(self._cards.list_news())
             if self._comparison.changed:
@@ -278,7 +301,8 @@ class Meeting:
         if self.closed or not self._greeted:
             return False
         asking = self._comparison.asking and self._open
-        return asking or self._documents.waiting or not self._cards.settled
+        notes = self._notes.waiting or (self._parting and not self._notes.settled)
+        return asking or self._documents.waiting or notes or not self._cards.settled
 
     def _settle(self) -> None:
         """Take what came in, then do what is due."""
@@ -322,6 +346,7 @@ class Meeting:
         self._remote_static = channel.remote_static
         self._retired_key = channel.psk_index > 0
         self._comparison = Comparison(self._knowledge, channel.digest_key)
+        self._notes = self._note_exchange(channel.digest_key)
         ours = self._comparison.current()
         known = isinstance(self._knowledge.standing(channel.remote_static, None), Proven)
         documents = ours.documents if known and not self._retired_key else b""
@@ -338,6 +363,7 @@ class Meeting:
         if self._may_compare:
             self._advance_pass()
             self._advance_comparison()
+            self._advance_notes()
         if self._open:
             self._give_up_at = math.inf
         else:
@@ -418,8 +444,7 @@ class Meeting:
             if not self.in_sync:
                 self.in_sync = True
                 self._events.append(InSync(self._knowledge.digest()))
-            if self._once:
-                self._session.close(ByeReason.DONE, self._now)
+            self._go_on_to_notes()
         else:
             self.in_sync = False
             self._look_into(verdict)
@@ -437,14 +462,31 @@ class Meeting:
             if not self._out_of_sync:
                 self._out_of_sync = True
                 self._events.append(OutOfSync())
-            if self._once:
-                self._session.close(ByeReason.DONE, self._now)
+            self._go_on_to_notes()
         elif verdict is Verdict.DOCUMENTS:
             self._documents.begin()
             self._advance_pass()
         elif self._tables.take(self._now):
             self._say_all(self._cards.list_all())
             self._ask_at = self._now + limits.SETTLE_SECONDS
+
+    def _go_on_to_notes(self) -> None:
+        """Documents are compared, for now; whoever came `once` stays for the notes only."""
+        self._compared = True
+        self._parting = self._once
+        self._notes.reconsider()
+
+    @property
+    def _may_exchange_notes(self) -> bool:
+        at_rest = self._may_compare and not self._documents.in_pass
+        return at_rest and self._compared and self._open
+
+    def _advance_notes(self) -> None:
+        if not self._may_exchange_notes:
+            return
+        self._say_all(self._notes.due(self._now))
+        if self._parting and self._notes.settled:
+            self._session.close(ByeReason.DONE, self._now)
 
     def _stir(self) -> None:
         """Something changed here: compare again when it is quiet."""
@@ -488,6 +530,22 @@ class Meeting:
                 self._documents.hear_done(request)
             case messages.DocumentState():
                 self._documents.hear_state(message)
+            case _:
+                self._hear_of_notes(message)
+
+    def _hear_of_notes(self, message: Message) -> None:
+        match message:
+            case messages.SealedDigest(digest):
+                self._notes.hear_digest(digest)
+            case messages.SealedList(table):
+                self._notes.hear_list(table)
+            case messages.SealedWant():
+                self._notes.hear_want(message)
+            case messages.Sealed():
+                if names := self._notes.hear_notes(message):
+                    self._events.append(NotesArrived(tuple(names)))
+                if self._notes.useless:
+                    self._session.close(ByeReason.DUPLICATE, self._now)
             case _:  # pragma: no cover - the session lets nothing else pass
                 raise AssertionError(type(message).__name__)
 
@@ -516,6 +574,7 @@ class Meeting:
         if changed:
             self._events.append(CardsChanged())
             self._judge_due = True
+            self._notes.roster_changed()
             self._stir()
             if not self.closed:
                 self._say_all(self._cards.list_news())

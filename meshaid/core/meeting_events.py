@@ -46,6 +46,14 @@ class DocumentChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class NotesArrived:
+    """Sealed notes from this peer were kept: tell the other meetings (`notes_changed`)."""
+
+    names: tuple[bytes, ...]
+    """16 bytes each."""
+
+
+@dataclass(frozen=True, slots=True)
 class InSync:
     """Both hold the same cards and documents; `digest` (32 bytes) is that of `status`."""
 
@@ -86,6 +94,7 @@ MeetingEvent: TypeAlias = (
     | NotKnownYet
     | CardsChanged
     | DocumentChanged
+    | NotesArrived
     | InSync
     | OutOfSync
     | RunRefused

@@ -171,6 +171,36 @@ class Bye:
     reason: ByeReason
 
 
+@dataclass(frozen=True, slots=True)
+class SealedList:
+    """Type 18. Sealed notes held: name (16 bytes) and mark (8 bytes, what it is about)."""
+
+    table: tuple[tuple[bytes, bytes], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Type 19. Sealed notes: all that are held of those wanted, or pushed (request 0)."""
+
+    request: int
+    wires: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedDigest:
+    """Type 24. The keyed digest of the sealed notes held here (16 bytes)."""
+
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedWant:
+    """Type 25. Please send these sealed notes. Answered by exactly one SEALED."""
+
+    request: int
+    names: tuple[bytes, ...]
+
+
 Message: TypeAlias = (
     Hello
     | CardList
@@ -187,13 +217,15 @@ Message: TypeAlias = (
     | Ping
     | Pong
     | Bye
+    | SealedList
+    | Sealed
+    | SealedDigest
+    | SealedWant
 )
 
 RESERVED_TYPES: Final[Mapping[int, str]] = {
     16: "MARKER",
     17: "SYMBOLS",
-    18: "SEALED_LIST",
-    19: "SEALED",
     20: "DOOR_WRAPS",
     21: "CLOSED",
     22: "ANNOUNCE",
@@ -206,6 +238,8 @@ _NAME: Final = Octets(NAME_BYTES)
 _REQUEST: Final = Number(1, limits.MAX_REQUEST)
 _CARDS: Final = Packed(0, limits.CARDS_PER_MESSAGE, limits.MAX_LIST_CARD_BYTES)
 _DELTAS: Final = Packed(1, limits.DOCUMENTS_PER_REQUEST, limits.INFLATE_LIMIT)
+
+_NOTES: Final = Packed(0, limits.NOTES_PER_MESSAGE, limits.MAX_NOTE_BYTES)
 
 _Form: TypeAlias = tuple[type[Message], tuple[tuple[str, Shape], ...]]
 _FORMS: Final[dict[int, _Form]] = {
@@ -224,6 +258,10 @@ _FORMS: Final[dict[int, _Form]] = {
     13: (Ping, ()),
     14: (Pong, ()),
     15: (Bye, (("reason", Choice(ByeReason)),)),
+    18: (SealedList, (("table", Table(limits.MAX_NOTES)),)),
+    19: (Sealed, (("request", Number(0, limits.MAX_REQUEST)), ("wires", _NOTES))),
+    24: (SealedDigest, (("digest", _NAME),)),
+    25: (SealedWant, (("request", _REQUEST), ("names", Names(1, limits.NOTES_PER_MESSAGE)))),
 }
 TYPE_NUMBERS: Final[Mapping[type[Message], int]] = {
     form: number for number, (form, _) in _FORMS.items()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from meshaid import limits
 from meshaid.core import ids
@@ -23,7 +24,9 @@ from meshaid.core.delta import Run, StrippedDelta, encode_delta
 from meshaid.core.document import Edit
 from meshaid.core.documents import Changed, Documents, Received
 from meshaid.core.identity import Identity
+from meshaid.core.keys import KEY_BYTES, StaticKey
 from meshaid.core.ledger import Ledger
+from meshaid.core.note_set import NoteSet
 from meshaid.core.roster import DEFAULT_CAPS, Roster, RosterCaps
 from meshaid.core.shapes import Clock
 from meshaid.core.shelf import CardsAdded, CardShelf
@@ -65,6 +68,16 @@ class Replica:
         )
         self._renewed_on_hearsay = False
         self._documents = Documents(ledger, identity, self.roster, in_memory=documents_in_memory)
+        self.notes = NoteSet(
+            ledger,
+            identity,
+            self.roster,
+            counts=self.counts,
+            leaves_out=self._documents.leaves_out,
+            touched=self.follow_records(),
+            commit=self._commit,
+        )
+        """The sealed notes; see `note_set.NoteSet`."""
         self._nonce = ledger.setting(_NONCE) or b""
         self._check_install(install)
 
@@ -77,6 +90,7 @@ class Replica:
         except BaseException:
             self._shelf.reload()
             self._documents.reload(self.roster)
+            self.notes.reload(self.roster)
             self._nonce = self.ledger.setting(_NONCE) or b""
             raise
 
@@ -111,6 +125,20 @@ class Replica:
     def own_member_card(self) -> Member | None:
         """This member's own card, proven or not; None on a linked device that lacks it still."""
         return self._shelf.own_member_card()
+
+    def learn_sealing_seed(self, seed: bytes) -> bool:
+        """Keep the member's sealing key, which a sibling device has handed over.
+
+        Returns whether it is the one on the member's card; another one is not kept.
+        """
+        view = self.roster.members.get(self.identity.member)
+        if view is None or len(seed) != KEY_BYTES or StaticKey(seed).public != view.sealing_key:
+            return False
+        identity = replace(self.identity, member_sealing_seed=seed)
+        with self._commit():
+            self.ledger.put_setting("identity", identity.encode())
+        self.identity = identity
+        return True
 
     # ---- the install nonce
     def _check_install(self, install: bytes) -> None:
@@ -152,6 +180,8 @@ class Replica:
             added = self._shelf.add(wires)
             if added.changed:
                 self._documents.follow(self.roster)
+                self.notes.follow(self.roster)
+        self.notes.scrub()
         return added
 
     def held_card(self, name: bytes) -> SignedCard | None:

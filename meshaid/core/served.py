@@ -13,6 +13,7 @@ from meshaid.core.delta import Run, StrippedDelta
 from meshaid.core.documents import Received
 from meshaid.core.knowledge import Channel, NotProven, Proven, Removed, Standing
 from meshaid.core.noise import channel_prologue
+from meshaid.core.note_set import NoteSet
 from meshaid.core.replica import Replica
 from meshaid.core.shapes import Clock
 from meshaid.core.shelf import CardsAdded
@@ -106,3 +107,8 @@ class Served:
 
     def digest(self) -> bytes:
         return self.replica.digest()
+
+    # ---- sealed notes
+    @property
+    def notes(self) -> NoteSet:
+        return self.replica.notes

@@ -23,9 +23,9 @@ Theory of operation
                 DIGEST says that it has got it, and leads back to LIVE
     CLOSED      it has said BYE; nothing follows
 
-  One rule ties the sides together: whoever sends a message about documents must have been told by
-  the other side that it is proven there. A peer that could not have read our DIGEST yet (because we
-  have not sent one) therefore breaks the protocol with such a message.
+  One rule ties the sides together: whoever sends a message about documents or notes must have been
+  told by the other side that it is proven there. A peer that could not have read our DIGEST yet
+  (because we have not sent one) therefore breaks the protocol with such a message.
 
   An illegal message from the peer, or bytes that are none, end the session with BYE (reason 6); an
   illegal `send` is a bug here and raises LocalProtocolError. An end of the stream without a BYE is
@@ -92,6 +92,10 @@ _NAMES: Final[Mapping[type[Message], str]] = {
     messages.Ping: "PING",
     messages.Pong: "PONG",
     messages.Bye: "BYE",
+    messages.SealedList: "SEALED_LIST",
+    messages.Sealed: "SEALED",
+    messages.SealedDigest: "SEALED_DIGEST",
+    messages.SealedWant: "SEALED_WANT",
 }
 
 # What a side may say in each state, and where that takes it.
@@ -122,6 +126,10 @@ TABLE: Final[Mapping[State, Mapping[str, State]]] = {
         "DONE": State.LIVE,
         "STATE": State.LIVE,
         "REFUSED": State.LIVE,
+        "SEALED_LIST": State.LIVE,
+        "SEALED": State.LIVE,
+        "SEALED_DIGEST": State.LIVE,
+        "SEALED_WANT": State.LIVE,
         "PING": State.LIVE,
         "PONG": State.LIVE,
         "BYE": State.CLOSED,
@@ -136,6 +144,10 @@ TABLE: Final[Mapping[State, Mapping[str, State]]] = {
         "DONE": State.RECONCILE,
         "STATE": State.RECONCILE,
         "REFUSED": State.RECONCILE,
+        "SEALED_LIST": State.RECONCILE,
+        "SEALED": State.RECONCILE,
+        "SEALED_DIGEST": State.RECONCILE,
+        "SEALED_WANT": State.RECONCILE,
         "PING": State.RECONCILE,
         "PONG": State.RECONCILE,
         "BYE": State.CLOSED,
@@ -143,8 +155,10 @@ TABLE: Final[Mapping[State, Mapping[str, State]]] = {
     State.CLOSED: {},
 }
 
-DOCUMENT_MESSAGES: Final = frozenset({"ITEMS", "WANT", "DELTA", "DONE", "STATE", "REFUSED"})
-"""They are legal only while the *other* side stands in LIVE or RECONCILE too."""
+_NOTE_MESSAGES: Final = frozenset({"SEALED_LIST", "SEALED", "SEALED_DIGEST", "SEALED_WANT"})
+DOCUMENT_MESSAGES: Final = _NOTE_MESSAGES | {"ITEMS", "WANT", "DELTA", "DONE", "STATE", "REFUSED"}
+"""About documents and the notes beside them: they are legal only while the *other* side stands in
+LIVE or RECONCILE too."""
 
 
 def message_name(message: Message) -> str:

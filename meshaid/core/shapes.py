@@ -155,9 +155,13 @@ class Names:
 
 
 class Table:
-    """Names and states of documents in one byte string, 24 bytes each, no name twice."""
+    """Names (16 bytes) with 8 bytes each, states of documents or marks of notes, in one byte
+    string; no name twice."""
 
     width = 1
+
+    def __init__(self, most: int = limits.MAX_ITEMS) -> None:
+        self._most = most
 
     def read(self, *places: object) -> tuple[tuple[bytes, bytes], ...]:
         data = places[0]
@@ -166,13 +170,13 @@ class Table:
         starts = range(0, len(data), _ITEM_BYTES)
         rows = (data[at : at + _ITEM_BYTES] for at in starts)
         table = tuple((row[:NAME_BYTES], row[NAME_BYTES:]) for row in rows)
-        array_of(table, 0, limits.MAX_ITEMS, "a table")
+        array_of(table, 0, self._most, "a table")
         _distinct(tuple(name for name, _ in table), "a table")
         return table
 
     def write(self, value: object) -> tuple[object, ...]:
         rows = []
-        for row in array_of(value, 0, limits.MAX_ITEMS, "a table"):
+        for row in array_of(value, 0, self._most, "a table"):
             name, state = array_of(row, 2, 2, "a row")
             rows.append(_bytes(name, (NAME_BYTES,), "a name"))
             rows.append(_bytes(state, (ITEM_STATE_BYTES,), "a state"))

@@ -18,6 +18,7 @@ from meshaid.core.ledger import (
     Fields,
     HeldChange,
     MeetingRow,
+    NoteRow,
     RecordRow,
 )
 from meshaid.errors import ClosedError
@@ -32,6 +33,7 @@ class _Tables:
     documents: dict[bytes, DocumentRow] = field(default_factory=dict)
     changes: dict[bytes, dict[bytes, tuple[bytes, bytes | None]]] = field(default_factory=dict)
     records: dict[tuple[bytes, str], RecordRow] = field(default_factory=dict)
+    notes: dict[bytes, tuple[NoteRow, bytes]] = field(default_factory=dict)
     addresses: dict[str, AddressRow] = field(default_factory=dict)
     meetings: dict[bytes, MeetingRow] = field(default_factory=dict)
 
@@ -43,6 +45,7 @@ class _Tables:
             dict(self.documents),
             changes,
             dict(self.records),
+            dict(self.notes),
             dict(self.addresses),
             dict(self.meetings),
         )
@@ -194,6 +197,10 @@ class MemoryLedger:
         ]
         return copy.deepcopy(sorted(rows, key=_newest_first))
 
+    def record_names(self) -> list[tuple[bytes, str]]:
+        """See `Ledger.record_names`."""
+        return list(self._read().records)
+
     def each_record(self) -> Iterator[RecordRow]:
         """See `Ledger.each_record`."""
         return iter(copy.deepcopy(list(self._read().records.values())))
@@ -206,6 +213,30 @@ class MemoryLedger:
             for key, row in self._read().records.items()
             if text_words.holds(text_words.searchable(row.fields), wanted)
         }
+
+    # ---- sealed notes
+    def notes(self) -> list[NoteRow]:
+        """See `Ledger.notes`."""
+        return [row for _, (row, _) in sorted(self._read().notes.items())]
+
+    def note(self, note_id: bytes) -> bytes | None:
+        """See `Ledger.note`."""
+        held = self._read().notes.get(note_id)
+        return held[1] if held else None
+
+    def put_note(self, row: NoteRow, wire: bytes) -> None:
+        """See `Ledger.put_note`."""
+        self._write().notes[row.id] = (row, wire)
+
+    def drop_note(self, note_id: bytes) -> None:
+        """See `Ledger.drop_note`."""
+        self._write().notes.pop(note_id, None)
+
+    def scrub(self) -> None:
+        """See `Ledger.scrub`; memory keeps no log."""
+        self._read()
+        if self._before is not None:
+            raise RuntimeError("the log is emptied outside a transaction only")
 
     # ---- the address book and past meetings
     def addresses(self) -> list[AddressRow]:

@@ -333,7 +333,10 @@ class World:
         changed, healed = laptop.replica.take_changes_and_heal()
         self.happened["healed"] += bool(healed)
         new_roster = laptop.take_new_roster()
+        notes = laptop.replica.notes.take_new()
         for meeting in laptop.meetings:
+            if notes and meeting is not source:
+                meeting.notes_changed(notes, float(self._now))
             if new_roster:
                 meeting.roster_changed(float(self._now))
             for change in healed if meeting is source else (*changed, *healed):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgpack
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -105,6 +105,63 @@ class FakeReceipt:
     refused: list[tuple[str, bytes]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class FakeTaken:
+    name: bytes
+    mark: bytes
+    outcome: Literal["new", "held", "erased", "later", "full"]
+
+
+class FakeNotes:
+    """Notes that are any bytes: the first 8 mark what they are about.
+
+    `places` are the marks that this device can place; None is all of them. What is in `over` is
+    not taken. While `strangers` is true a card is missing that every note needs.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[bytes, bytes] = {}
+        self.places: set[bytes] | None = None
+        self.over: set[bytes] = set()
+        self.strangers = False
+
+    def write(self, text: str) -> bytes:
+        """Keep a note that is about the first 8 letters; its name."""
+        wire = text.ljust(8).encode()
+        name = sha(b"note", wire)[:16]
+        self.held[name] = wire
+        return name
+
+    def erase(self, name: bytes) -> None:
+        """What a sweep does."""
+        del self.held[name]
+        self.over.add(name)
+
+    def shown(self) -> dict[bytes, bytes]:
+        return {name: wire[:8] for name, wire in self.held.items()}
+
+    def wants(self, name: bytes, mark: bytes) -> bool:
+        placed = self.places is None or mark in self.places
+        return placed and name not in self.held and name not in self.over
+
+    def wire(self, name: bytes) -> bytes | None:
+        return self.held.get(name)
+
+    def take(self, wires: Sequence[bytes]) -> list[FakeTaken]:
+        if any(wire.startswith(b"bad") for wire in wires):
+            raise RemoteProtocolError("no honest device passes this on")
+        return [self._take(wire) for wire in wires]
+
+    def _take(self, wire: bytes) -> FakeTaken:
+        name, mark = sha(b"note", wire)[:16], wire[:8]
+        if name in self.held:
+            return FakeTaken(name, mark, "held")
+        if self.strangers or not self.wants(name, mark):
+            return FakeTaken(name, mark, "later")
+        self.held[name] = wire
+        return FakeTaken(name, mark, "new")
+
+
 class FakeKnowledge:
     """One device's knowledge; see `Knowledge`."""
 
@@ -121,6 +178,7 @@ class FakeKnowledge:
         self.noted: list[bytes] = []
         self.received = 0
         self.own = list(own)
+        self.notes = FakeNotes()
         self.standing_cards: dict[bytes, FakeCard] = {}
         self.removed: set[bytes] = set()
         self._keep(own)

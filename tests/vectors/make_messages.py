@@ -29,6 +29,7 @@ import msgpack
 
 from meshaid.core import messages as m
 from meshaid.core import shapes
+from meshaid.core.note_exchange import NOTES
 from meshaid.core.reconcile import CARDS, DOCUMENTS, KeyedDigest
 from meshaid.core.session import message_name
 from meshaid.core.wire_dictionary import WIRE_DICTIONARY
@@ -73,6 +74,13 @@ MESSAGES: list[tuple[str, m.Message]] = [
     ("ping", m.Ping()),
     ("pong", m.Pong()),
     *((f"bye, {reason.name.lower()}", m.Bye(reason)) for reason in m.ByeReason),
+    ("no note to list", m.SealedList(())),
+    ("two notes", m.SealedList(((NAME, bytes(8)), (OTHER, octets("mark", 8))))),
+    ("a pushed note", m.Sealed(0, (octets("note", 400),))),
+    ("two notes for a request", m.Sealed(7, (octets("first", 330), octets("second", 660)))),
+    ("no wanted note is held", m.Sealed(2**32 - 1, ())),
+    ("a digest of notes", m.SealedDigest(NAME)),
+    ("a request for two notes", m.SealedWant(1, (NAME, OTHER))),
 ]
 
 
@@ -83,7 +91,7 @@ def refused() -> Iterator[tuple[str, bytes]]:
         return bytes(msgpack.packb(list(places)))
 
     plain = packed(b"x")
-    for number in (0, 16, 17, 18, 19, 20, 21, 22, 23, 24, 127):
+    for number in (0, 16, 17, 20, 21, 22, 23, 26, 127):
         yield f"type {number}", packed(number)
     yield "nothing", b""
     yield "no array", packed(9, 1)[1:]
@@ -144,16 +152,28 @@ def refused() -> Iterator[tuple[str, bytes]]:
     yield "a rule with letters of other scripts", packed(11, NAME, "ß", OTHER)
     yield "an unknown reason", packed(15, 7)
     yield "a reason as a boolean", packed(15, False)
+    yield "a note listed twice", packed(18, (NAME + bytes(8)) * 2)
+    yield "65 notes wanted", packed(25, 1, b"".join(octets(f"{n}", 16) for n in range(65)))
+    yield "no note wanted", packed(25, 1, b"")
+    yield "a pushed request for notes", packed(25, 0, NAME)
+    for what, body in (
+        ("a note of 6,145 bytes", packed(octets("long", 6_145))),
+        ("65 notes", packed(*([b"x"] * 65))),
+        ("an empty note", packed(b"")),
+    ):
+        yield what, packed(19, 1, len(body), zlib.compress(body, 0))
 
 
 def digests() -> Iterator[dict[str, Any]]:
-    """Keyed digests of cards and of documents."""
+    """Keyed digests of cards, documents and sealed notes."""
     key = octets("session key")
-    for label, kind in ((CARDS, "cards"), (DOCUMENTS, "documents")):
+    for label, kind in ((CARDS, "cards"), (DOCUMENTS, "documents"), (NOTES, "notes")):
         for count in (0, 1, 20):
             items = {octets(f"{kind} {n}"): octets(f"state {n}") for n in range(count)}
             if kind == "cards":
                 items = dict.fromkeys(items, b"")
+            if kind == "notes":
+                items = {name[:16]: mark[:8] for name, mark in items.items()}
             yield {
                 "key": key.hex(),
                 "label": label.decode(),
