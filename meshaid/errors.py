@@ -6,6 +6,9 @@ Texts name types, sizes and states, never content, and end with what to do next 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 
 class MeshaidError(Exception):
     """The root of all errors that meshaid raises on purpose."""
@@ -29,7 +32,16 @@ class RemoteProtocolError(ProtocolError):
 
 
 class InvalidInput(MeshaidError):
-    """A value given by a person or a program cannot be used; the text says what would be right."""
+    """A value given by a person or a program cannot be used; the text says what would be right.
+
+    `fields` tells of each field of a record, or argument of a call, that does not fit what would be
+    right, by its name; the text then joins them all. It is empty where none of them is at fault.
+    """
+
+    def __init__(self, message: str = "", fields: Mapping[str, str] | None = None) -> None:
+        self.fields = dict(fields or {})
+        told = "; ".join(f"{name}: {sentence}" for name, sentence in self.fields.items())
+        super().__init__(message or told)
 
 
 class NotFound(InvalidInput):
@@ -37,11 +49,31 @@ class NotFound(InvalidInput):
 
 
 class Ambiguous(InvalidInput):
-    """The given name fits several things; `matches` lists them. Give more characters."""
+    """The given name fits several things; `matches` lists them. Give more characters.
 
-    def __init__(self, message: str, matches: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+    `words` says in a line for each of them what it is, for the screen; the text says nothing of it.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        matches: tuple[str, ...] = (),
+        words: tuple[str, ...] = (),
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, fields)
         self.matches = matches
+        self.words = words
+
+
+@contextmanager
+def concerning(name: str) -> Iterator[None]:
+    """Say of what is raised inside that this argument is at fault, unless it names its fields."""
+    try:
+        yield
+    except InvalidInput as error:
+        error.fields = error.fields or {name: str(error)}
+        raise
 
 
 class BusyError(MeshaidError):

@@ -102,6 +102,26 @@ CSV_BYTES: Final = 16_777_216
 """An imported table (16 MiB): some 50,000 slips."""
 CSV_ROWS: Final = 20_000
 """Rows of an imported table: no document holds more records."""
+TABLE_COLUMNS: Final = 512
+"""Columns of an imported table: the widest real one has some 300. A row of a million cells would
+make gigabytes of a file that may have 20,000 rows."""
+CAP_BYTES: Final = 262_144
+"""An alert (256 KiB): real ones have 2 to 60 kB, most of it polygons."""
+CAP_INFOS: Final = 20
+"""Info blocks of one alert: its languages times its parts."""
+CAP_REFERENCES: Final = 100
+"""Alerts that one alert replaces or cancels; a flood that lasts a week has fewer updates."""
+CAP_DEPTH: Final = 24
+"""Nesting of an alert's elements: five of its own, more of a signature in it."""
+CAP_TEXT_BYTES: Final = 12_000
+"""Texts by language in one notice, so that it stays below MAX_RECORD_BYTES with all the rest."""
+LABEL_CHARS: Final = 200
+"""A label that a hub sorts into a category; what tables call things is shorter."""
+IMPORT_REMEMBERED: Final = 500
+"""Labels that a hub has sorted into categories; and alerts that were ended before they came."""
+IMPORT_BATCH: Final = 100
+"""Records in one transaction of an import, under 0.1 s: that long others wait for the store, and
+that much is written again at most when the import is killed."""
 
 # ---- local: wire
 HANDSHAKE_SECONDS: Final = 5.0
@@ -252,6 +272,9 @@ CARDS_ONLY_SECONDS: Final = 60.0
 from a third device; otherwise the two try again when the roster changes."""
 SHOWN_PER_MEMBER: Final = 5
 """Rows of one member on the first page: 10,000 fake needs leave the others in sight."""
+RELATED_LISTED: Final = 1_000
+"""Promises, answers and flags given with one record (a megabyte). Of more it is few of each member
+but the record's own, so that no flood makes the answer larger than MAX_CONTROL_BYTES."""
 
 # ---- local: discovery by mDNS
 NETWORK_CHECK_SECONDS: Final = 2.0
@@ -304,3 +327,74 @@ MAX_UNPROVEN: Final = 8
 holder of the door key who never proves anything cannot keep joiners or members out."""
 PROBE_SECONDS: Final = 3.0
 """How often to look whether a link that was asked for a sign of life has given one, or ended."""
+
+# ---- format: sealed notes
+NOTE_RECIPIENTS: Final = 24
+"""Members that one note is sealed to: the author, a community's stewards and a few more."""
+NOTE_SIZES: Final = (128, 512, 3_072)
+"""Sizes to which a note's content is padded, so that its length tells little. The largest holds a
+contact of CONTACT_CHARS with the list of its readers."""
+MAX_NOTE_BYTES: Final = 6_144
+"""A note with its signature: the largest content for NOTE_RECIPIENTS readers."""
+NOTES_PER_ERASURE: Final = 64
+"""Notes named by one erasure; of one record there are far fewer."""
+
+# ---- local: sealed notes
+NOTES_PER_RECORD: Final = 16
+"""Notes, and erasures, of one record that are kept (smallest ids): a person has one contact or
+two, and corrects it a few times."""
+NOTES_PER_MEMBER: Final = 4_096
+"""Notes, and erasures, of one member that are kept (smallest ids): a hub that enters a slip a
+minute for three days. A member that floods loses notes of its own only."""
+NOTE_BYTES_PER_MEMBER: Final = 4_194_304
+"""The same in bytes of notes (4 MiB): a note with three readers has some 500."""
+MAX_NOTES: Final = 40_000
+"""Notes and erasures of all members: what one list of 24 bytes each can name in a message."""
+MAX_NOTES_BYTES: Final = 67_108_864
+"""The same in bytes (64 MiB), so that sixteen flooders do not fill a laptop's disk. Beyond it the
+member with the most of them loses first."""
+NOTES_PER_MESSAGE: Final = 64
+"""Notes in one request and one answer: at most 400 kB."""
+UNPLACED_NOTES: Final = 1_024
+"""Names of notes that one peer listed and whose record is not held yet: looked at again whenever
+something changed. What is beyond them is found at the next meeting."""
+NOTE_DAYS: Final = 14
+"""Days from a record's expiry until its notes are erased. Hidden they are at once; the time
+between is for clocks that are wrong, and for records that are renewed. Also the term of notes at
+records that never expire by themselves."""
+NOTE_SWEEP_SECONDS: Final = 600.0
+"""How often a running node looks for notes to erase; their time is counted in days."""
+CONTACT_CHARS: Final = 500
+"""A contact: a phone number, a door, how to ring; in any script at most 2,000 bytes."""
+CLAIM_TRIES: Final = 5
+"""Wrong claim codes for one slip in CLAIM_SECONDS: guessing a million takes 22 years."""
+CLAIM_SECONDS: Final = 3_600
+"""See CLAIM_TRIES."""
+CLAIM_SLIPS: Final = 1_024
+"""Slips for which wrong codes are counted at one time; a queue at a desk is far shorter."""
+
+# ---- local: suggestions
+PROPOSALS_PER_NEED: Final = 5
+"""Offers proposed for each need in the list for the whole board; `match REF` lists all of one."""
+OFFERS_WEIGHED: Final = 1_000
+"""Offers of a category, equally near, that are weighed for one need in that list. Nobody honest
+comes near it; every further one in a flood would cost each need a few microseconds."""
+NEEDS_WEIGHED: Final = 200
+"""Needs that come equally early whose offers are weighed for that list, so that it is there within
+a second whatever is written; of more each member has its turn, and `match REF` leaves none out."""
+PROPOSALS_LISTED: Final = 200
+"""Proposals in one answer: more than anybody reads before the board has changed."""
+
+# ---- format: what is counted on the board
+FLAGS_PER_MEMBER: Final = 20
+"""Open flags of one member that count (smallest record ids): a grudge cannot fold a whole board.
+Every node must hide the same records."""
+SIMILAR_PERCENT: Final = 50
+"""Wording shared from which two records may say the same: lower shows too many that do not."""
+COMPARED_AROUND: Final = 100
+"""Records of one kind, category group and area that one is compared with, earlier and later each:
+a flood into one group must not make typing slow."""
+CANDIDATES_SHOWN: Final = 5
+"""Possible duplicates shown of one record: as many as one reads while somebody waits."""
+DUPLICATES_LISTED: Final = 100
+"""Possible duplicates in the list for the whole board."""

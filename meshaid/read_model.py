@@ -45,8 +45,12 @@ def match_expression(query: str) -> str:
 
     Words hold letters, digits and marks only, so nothing in them can end the quotes.
     """
-    phrases = words.phrases(query)
-    return " ".join(f'"{" ".join(phrase)}"' for phrase in phrases) or '""'
+    return " ".join(map(_expression, words.phrases(query))) or '""'
+
+
+def _expression(phrase: list[str]) -> str:
+    """One phrase; a star makes of its last word the beginning of a longer one."""
+    return f'"{" ".join(phrase)}"' + (" *" if words.may_begin(phrase[-1]) else "")
 
 
 def pack(fields: Fields) -> bytes:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, final
 
 from meshaid.core.tables import UNIT_ROWS
-from meshaid.core.texts import clean_line, unify_digits
+from meshaid.core.texts import clean_line, near_words, unify_digits
 from meshaid.errors import InvalidInput
 
 MAX_THOUSANDTHS: Final = 10**12
@@ -133,6 +133,16 @@ def parse_unit(text: str) -> str:
             f"must be a unit such as L, kg or piece, at most {MAX_UNIT_CHARS} letters"
         )
     return typed
+
+
+def near_units(unit: str) -> list[str]:
+    """Codes of units that somebody may have meant by one that nobody knows; empty for known ones.
+
+    An unknown unit is kept as typed, but converts to nothing: worth asking back.
+    """
+    if unit in UNITS:
+        return []
+    return [*dict.fromkeys(_NAMES_FOLDED[name] for name in near_words(unit, _NAMES_FOLDED))]
 
 
 def convert(

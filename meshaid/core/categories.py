@@ -6,13 +6,14 @@ release may know more of them.
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, final
 
 from meshaid.core.tables import CATEGORY_ROWS
+from meshaid.core.texts import near_words
 from meshaid.errors import InvalidInput
 
 OTHER: Final = "other"
@@ -48,6 +49,22 @@ CATEGORIES: Final[Mapping[str, Category]] = MappingProxyType(
 _BY_LABEL: Final = {category.label.casefold(): category for category in CATEGORIES.values()}
 
 
+def _suggested() -> dict[str, str]:
+    """What people may type for a category, to its code: words of labels give way to names."""
+    names = {
+        word: category.code
+        for label, category in _BY_LABEL.items()
+        for word in re.findall(r"\w{4,}", label)
+    }
+    names |= {category.code.partition(".")[2]: category.code for category in CATEGORIES.values()}
+    names |= {label: category.code for label, category in _BY_LABEL.items()}
+    names |= {code: code for code in CATEGORIES}
+    return {name: code for name, code in names.items() if name}
+
+
+_NAMES: Final = _suggested()
+
+
 def group_of(code: str) -> str:
     """The group of a category code; a group is its own."""
     return code.partition(".")[0]
@@ -74,7 +91,14 @@ def find_category(text: str) -> Category:
     found = CATEGORIES.get(key) or _BY_LABEL.get(key)
     if found:
         return found
-    near = difflib.get_close_matches(key, CATEGORIES, n=3) or [
-        code for code, category in CATEGORIES.items() if not category.parent
-    ]
-    raise InvalidInput(f"no such category; use one of {', '.join(near)}")
+    raise InvalidInput(no_category(text))
+
+
+def no_category(text: str) -> str:
+    """What to say of an unknown category: near ones, else the groups."""
+    key = text.strip().casefold()
+    near = dict.fromkeys(_NAMES[name] for name in near_words(key, _NAMES))
+    if near:
+        return f"no such category; did you mean {' or '.join(near)}?"
+    groups = (code for code, category in CATEGORIES.items() if not category.parent)
+    return f"no such category; use one of {', '.join(groups)}"

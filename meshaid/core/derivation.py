@@ -19,7 +19,7 @@ Source: docs/protocol.md, "Lifecycle" and "Duplicates".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, final
@@ -32,8 +32,16 @@ HOLD_SECONDS: Final = 24 * 3600
 CHAIN_STEPS: Final = 8
 """Steps that a chain of duplicates is followed; longer ones are nobody's honest work."""
 
-_DEAD_STATES: Final = frozenset({"withdrawn", "failed", "returned"})
-_SETTLING: Final = frozenset({"declined", "not_received", "received"})
+ENDED: Final = frozenset({"closed", "expired", "withdrawn", "superseded"})
+"""States in which a record asks nothing and gives nothing any more; lists hide them unless asked
+for. A pledge's `withdrawn` is among them."""
+DEAD_STATES: Final = frozenset({"withdrawn", "failed", "returned"})
+"""States in which a pledge promises nothing any more, by its own author's word."""
+DENIALS: Final = ("declined", "not_received")
+"""Answers by which a pledge promises nothing any more."""
+
+_SETTLING: Final = frozenset({*DENIALS, "received"})
+_ANSWERS: Final = ("received", "declined", "not_received", "accepted")
 _NOTHING: Final = Fraction(0)
 
 
@@ -63,6 +71,8 @@ class Standing:
         """What is received and promised beyond what is wanted."""
         if self.wanted is None:
             return None
+        if not self.promised and not self.received:  # nearly always
+            return _NOTHING
         return max(_NOTHING, self.received + self.promised - self.wanted)
 
 
@@ -97,12 +107,40 @@ class Derivation:
         self._pledges_on: defaultdict[str, list[Record]] = defaultdict(list)
         self._pledges_from: defaultdict[str, list[Record]] = defaultdict(list)
         self._receipts_on: defaultdict[str, list[Record]] = defaultdict(list)
+        self._said_on: defaultdict[str, list[Record]] = defaultdict(list)
         self._answers: defaultdict[str, list[Record]] = defaultdict(list)
+        self._counting: set[str] = set()
         for record in records.values():
             if record.kind == "pledge":
                 self._enter_pledge(record)
             elif record.kind == "receipt":
                 self._enter_receipt(record)
+
+    def pledges_on(self, need: str) -> Sequence[Record]:
+        """Pledges that count for this need, those on its duplicates too, by reference."""
+        return self._pledges_on.get(need, ())
+
+    def pledges_from(self, offer: str) -> Sequence[Record]:
+        """Pledges of an offer's owner that draw on it, by reference."""
+        return self._pledges_from.get(offer, ())
+
+    def receipts_on(self, need: str) -> Sequence[Record]:
+        """Receipts that count for this need, by reference."""
+        return self._receipts_on.get(need, ())
+
+    def counts(self, receipt: Record) -> bool:
+        """Whether a receipt is the word of its need's owner; not if its need is not here."""
+        return receipt.reference in self._counting
+
+    def said_on(self, need: str) -> Sequence[Record]:
+        """Receipts on this need that do not count, because others than its owner wrote them."""
+        return self._said_on.get(need, ())
+
+    def answer(self, pledge: str) -> str:
+        """What the need's owner answered to a pledge: received, declined, not_received, accepted;
+        of several the first in this order, empty if nothing."""
+        said = {answer.text("result") for answer in self._answers.get(pledge, ())}
+        return next((result for result in _ANSWERS if result in said), "")
 
     def standing(self, record: Record) -> Standing:
         """Where this need or offer stands."""
@@ -124,18 +162,16 @@ class Derivation:
 
         A pledge without a quantity promises something that no sum can hold: None, while it lives.
         """
-        answers = self._answers[pledge.reference]
-        if pledge.text("state") in _DEAD_STATES or self.is_stale(pledge):
+        answers = self._answers.get(pledge.reference, ())
+        if pledge.text("state") in DEAD_STATES or self.is_stale(pledge):
             return _NOTHING
-        if any(
-            answer.text("result") in _SETTLING
-            and not (answer.text("result") == "received" and answer.flag("more_coming"))
-            for answer in answers
-        ):
+        if self.is_settled(pledge):
             return _NOTHING
         quantity = pledge.number("quantity")
         if quantity is None:
             return None
+        if not answers:
+            return Fraction(quantity)
         unit, contents = pledge.text("unit"), self._contents(pledge)
         came = [
             self._amount(answer, unit, contents)
@@ -144,11 +180,19 @@ class Derivation:
         ]
         return max(_NOTHING, quantity - sum((value or _NOTHING for value in came), _NOTHING))
 
+    def is_settled(self, pledge: Record) -> bool:
+        """Whether the need's owner answered so that nothing more is to come by a pledge."""
+        return any(
+            answer.text("result") in _SETTLING
+            and not (answer.text("result") == "received" and answer.flag("more_coming"))
+            for answer in self._answers.get(pledge.reference, ())
+        )
+
     def is_stale(self, pledge: Record) -> bool:
         """Whether a pledge's hold ran out before anything came of it."""
         if (
-            pledge.text("state") in (*_DEAD_STATES, "handed_over")
-            or self._answers[pledge.reference]
+            pledge.text("state") in (*DEAD_STATES, "handed_over")
+            or pledge.reference in self._answers
         ):
             return False
         hold_until = pledge.number("hold_until")
@@ -158,41 +202,44 @@ class Derivation:
 
     def need_of(self, pledge: Record) -> Record | None:
         """The need that a pledge counts for here, if it is here."""
-        need = self._named(pledge, "need", "need")
+        need = self.named(pledge, "need", "need")
         return self._records[self.survivor(need.reference)] if need else None
 
-    # ---- laying out
-
-    def _named(self, record: Record, field: str, kind: str) -> Record | None:
-        reference = record.text(field)
-        named = self._records.get(self._aliases.get(reference, reference))
-        return named if named is not None and named.kind == kind else None
-
-    def _enter_pledge(self, pledge: Record) -> None:
-        need = self.need_of(pledge)
-        if need is not None:
-            self._pledges_on[need.reference].append(pledge)
-        offer = self._own_offer(pledge)
-        if offer is not None:
-            self._pledges_from[offer.reference].append(pledge)
-
-    def _own_offer(self, pledge: Record) -> Record | None:
-        """The offer that a pledge draws on: only one of the same document counts."""
-        offer = self._named(pledge, "offer", "offer")
+    def offer_of(self, pledge: Record) -> Record | None:
+        """The offer that a pledge draws on (or its survivor): only one of the same document."""
+        offer = self.named(pledge, "offer", "offer")
         if offer is None or offer.member != pledge.member:
             return None
         survivor = self._records[self.survivor(offer.reference)]
         return survivor if survivor.member == pledge.member else offer
 
+    def named(self, record: Record, field: str, kind: str) -> Record | None:
+        """The record of this kind that a field names, or the one that stands for its import."""
+        reference = record.text(field)
+        named = self._records.get(self._aliases.get(reference, reference))
+        return named if named is not None and named.kind == kind else None
+
+    # ---- laying out
+
+    def _enter_pledge(self, pledge: Record) -> None:
+        need = self.need_of(pledge)
+        if need is not None:
+            self._pledges_on[need.reference].append(pledge)
+        offer = self.offer_of(pledge)
+        if offer is not None:
+            self._pledges_from[offer.reference].append(pledge)
+
     def _enter_receipt(self, receipt: Record) -> None:
-        need = self._named(receipt, "need", "need")
+        need = self.named(receipt, "need", "need")
         if need is None:
             return
         survivor = self.survivor(need.reference)
         if self._records[survivor].member != receipt.member:
+            self._said_on[survivor].append(receipt)
             return
         self._receipts_on[survivor].append(receipt)
-        pledge = self._named(receipt, "pledge", "pledge")
+        self._counting.add(receipt.reference)
+        pledge = self.named(receipt, "pledge", "pledge")
         pledged = self.need_of(pledge) if pledge else None
         if pledge is not None and pledged is not None and pledged.reference == survivor:
             self._answers[pledge.reference].append(receipt)
@@ -211,14 +258,16 @@ class Derivation:
     def _duplicate_of(self, record: Record) -> str | None:
         if record.text("status") != "closed" or record.text("closed_reason") != "duplicate":
             return None
-        other = self._named(record, "duplicate_of", record.kind)
+        other = self.named(record, "duplicate_of", record.kind)
         return other.reference if other else None
 
     # ---- sums
 
     def _need(self, need: Record) -> Standing:
-        receipts = [r for r in self._receipts_on[need.reference] if r.text("result") == "received"]
-        pledges = self._pledges_on[need.reference]
+        receipts = [r for r in self.receipts_on(need.reference) if r.text("result") == "received"]
+        pledges = self.pledges_on(need.reference)
+        if not receipts and not pledges:  # nearly always
+            return Standing(self._ended(need) or "open", _quantity(need))
         received = self._sum(need, ((r, _quantity(r)) for r in receipts))
         promised = self._sum(need, ((p, self.promised(p)) for p in pledges))
         wanted = _quantity(need)
@@ -232,10 +281,11 @@ class Derivation:
 
     def _offer(self, offer: Record) -> Standing:
         taken = _NOTHING
-        for pledge in self._pledges_from[offer.reference]:
+        for pledge in self.pledges_from(offer.reference):
             if pledge.text("state") == "returned":
                 continue
-            came = [r for r in self._answers[pledge.reference] if r.text("result") == "received"]
+            answers = self._answers.get(pledge.reference, ())
+            came = [r for r in answers if r.text("result") == "received"]
             parts = [*((r, _quantity(r)) for r in came), (pledge, self.promised(pledge))]
             taken += self._sum(offer, parts).total
         wanted = None if offer.flag("inexhaustible") else _quantity(offer)
@@ -246,22 +296,27 @@ class Derivation:
 
     def _ended(self, record: Record) -> str:
         """closed, paused or expired; empty while it runs. Who survives a loop is not closed."""
-        looping = self._duplicate_of(record) and self.survivor(record.reference) == record.reference
-        if record.text("status") == "closed" and not looping:
+        status = record.text("status")
+        if status == "closed" and not self._survives_loop(record):
             return "closed"
         if has_expired(record, self._now):
             return "expired"
-        return "paused" if record.text("status") == "paused" else ""
+        return "paused" if status == "paused" else ""
+
+    def _survives_loop(self, record: Record) -> bool:
+        looping = self._duplicate_of(record) is not None
+        return looping and self.survivor(record.reference) == record.reference
 
     def _sum(self, target: Record, parts: Iterable[tuple[Record, Fraction | None]]) -> _Sum:
         """Add up parts in the target's unit. A part of nothing is no part."""
         total, vague, whole, count = _NOTHING, False, False, 0
-        contents = _own_contents(target)
+        unit, contents = target.text("unit"), contents_of(target)
         for record, quantity in parts:
             if quantity is not None and not quantity:
                 continue
-            value = self._in_unit(record, quantity, target.text("unit"), contents)
-            total += value or _NOTHING
+            value = self._in_unit(record, quantity, unit, contents)
+            if value:
+                total = total + value if total else value
             vague |= value is None
             whole |= record.fields.get("whole") is not False
             count += 1
@@ -273,18 +328,18 @@ class Derivation:
     def _in_unit(
         self, record: Record, quantity: Fraction | None, unit: str, contents: Contents | None
     ) -> Fraction | None:
-        if quantity is None:
-            return None
+        if quantity is None or record.text("unit") == unit:  # nearly always
+            return quantity
         own = self._contents(record)
         return convert(quantity, record.text("unit"), unit, contents=own, into_contents=contents)
 
     def _contents(self, record: Record) -> Contents | None:
         """What one unit of a pledge or receipt holds: it says so by the offer that it draws on."""
-        pledge = self._named(record, "pledge", "pledge") if record.kind == "receipt" else record
-        offer = self._own_offer(pledge) if pledge is not None else None
+        pledge = self.named(record, "pledge", "pledge") if record.kind == "receipt" else record
+        offer = self.offer_of(pledge) if pledge is not None else None
         if offer is None or offer.text("unit") != record.text("unit"):
             return None
-        return _own_contents(offer)
+        return contents_of(offer)
 
 
 def _quantity(record: Record) -> Fraction | None:
@@ -292,7 +347,8 @@ def _quantity(record: Record) -> Fraction | None:
     return None if quantity is None else Fraction(quantity)
 
 
-def _own_contents(record: Record) -> Contents | None:
+def contents_of(record: Record) -> Contents | None:
+    """What one unit of a need or an offer holds, as it says itself."""
     per_pack, per_unit = record.number("per_pack"), record.text("per_unit")
     return Contents(Fraction(per_pack, 1000), per_unit) if per_pack and per_unit else None
 

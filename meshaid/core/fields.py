@@ -17,13 +17,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final, Protocol, TypeAlias, final
 
 from meshaid import limits
-from meshaid.core import amounts, ids, texts, times
+from meshaid.core import amounts, ids, spoken, texts, times
 from meshaid.core.categories import find_category
-from meshaid.core.spoken import HUB_LETTERS
 from meshaid.errors import InvalidInput
 
 Scalar: TypeAlias = str | int | bool | float | bytes | None
@@ -35,6 +35,9 @@ FIELD_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 REFERENCE: Final = re.compile(rf"[a-z2-7]{{{ids.ID_CHARS}}}/[a-z2-7]{{{ids.RECORD_CHARS}}}")
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _MAX_CODES: Final = 24
+_MAX_NAMES: Final = 12
+_NAME_CHARS: Final = 40
+"""An area, as the field `area` holds it."""
 _YES: Final = frozenset({"1", "true", "yes", "y"})
 _NO: Final = frozenset({"0", "false", "no", "n"})
 
@@ -81,6 +84,31 @@ class Line:
             and len(value) <= self.most
             and texts.LINE_BREAKS.isdisjoint(value)
         )
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """Up to 12 names in one line with `;` between, together at most `most` characters."""
+
+    most: int
+
+    def parse(self, value: object) -> str:
+        """The names, each once and cleaned, from such a line or from several strings."""
+        parts = value.split(";") if isinstance(value, str) else value
+        if not isinstance(parts, Iterable) or isinstance(parts, bytes | Mapping):
+            raise InvalidInput("must be names with ; between")
+        cleaned = (texts.clean_line(_text_of(part).replace(";", " ")) for part in parts)
+        names = [*dict.fromkeys(filter(None, cleaned))]
+        if len(names) > _MAX_NAMES:
+            raise InvalidInput(f"has {len(names)} names; the most is {_MAX_NAMES}")
+        for name in names:
+            _at_most(name, _NAME_CHARS)
+        return _at_most("; ".join(names), self.most)
+
+    def fits(self, value: object) -> bool:
+        """A line of that length."""
+        return Line(self.most).fits(value)
 
 
 @final
@@ -195,7 +223,7 @@ class Choice:
         """The code, from any case."""
         word = _text_of(value).strip().casefold()
         if word not in self.words:
-            raise InvalidInput(f"must be one of {', '.join(self.words)}")
+            raise InvalidInput(texts.one_of(word, self.words))
         return word
 
     def fits(self, value: object) -> bool:
@@ -233,9 +261,11 @@ class Codes:
         else:
             raise InvalidInput("must be codes with blanks between")
         codes = sorted({word.strip().casefold() for word in words} - {""})
-        if not codes or (self.words and not set(codes) <= set(self.words)):
+        strange = [code for code in codes if self.words and code not in self.words]
+        if not codes or strange:
             wanted = ", ".join(self.words) or "codes with blanks between"
-            raise InvalidInput(f"must be some of {wanted}")
+            meant = texts.did_you_mean(strange[0], self.words) if strange else ""
+            raise InvalidInput(f"must be some of {wanted}{meant}")
         joined = " ".join(codes)
         if not self.fits(joined):
             raise InvalidInput(f"must be at most {_MAX_CODES} codes of a-z, 0-9, _ and .")
@@ -289,19 +319,81 @@ class Language:
 
 @final
 @dataclass(frozen=True, slots=True)
+class Languages:
+    """Language tags with blanks between, together at most `most` characters."""
+
+    most: int
+
+    def parse(self, value: object) -> str:
+        """The tags as given, each once, from text or from several strings."""
+        tags = re.split(r"[\s,;]+", value.strip()) if isinstance(value, str) else value
+        if not isinstance(tags, Iterable) or isinstance(tags, bytes | Mapping):
+            raise InvalidInput("must be language tags with blanks between, such as en es")
+        return _at_most(" ".join(dict.fromkeys(map(Language().parse, tags))), self.most)
+
+    def fits(self, value: object) -> bool:
+        """A line of that length."""
+        return Line(self.most).fits(value)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A code to say aloud: a letter, five digits and a check digit."""
+
+    def parse(self, value: object) -> str:
+        """The code, however it was spaced."""
+        return spoken.parse_spoken(_text_of(value))
+
+    def fits(self, value: object) -> bool:
+        """A line of seven characters at most; whoever reads it finds out whether it is a code."""
+        return Line(7).fits(value)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Degrees:
+    """Hundredths of a degree, about a kilometre: no place is told more exactly."""
+
+    most: int
+    """In whole degrees: 90 or 180."""
+
+    def parse(self, value: object) -> int:
+        """Hundredths from an integer, or from degrees with a decimal point, which are rounded."""
+        limit = self.most * 100
+        if isinstance(value, str):
+            plain = texts.unify_digits(value.strip())
+            if re.fullmatch(r"[+-]?\d{1,3}\.\d{1,17}", plain):
+                value = round(Fraction(plain) * 100)
+            else:
+                value = int(plain) if re.fullmatch(r"[+-]?\d{1,5}", plain) else None
+        if type(value) is not int or abs(value) > limit:
+            raise InvalidInput(
+                f"must be degrees with a point, such as -41.29, or hundredths of a degree, "
+                f"from -{limit} to {limit}"
+            )
+        return value
+
+    def fits(self, value: object) -> bool:
+        """An integer in range."""
+        return Int(-self.most * 100, self.most * 100).fits(value)
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class HubLetter:
     """The letter of a hub's spoken codes."""
 
     def parse(self, value: object) -> str:
         """The letter in upper case."""
         letter = _text_of(value).strip().upper()
-        if len(letter) != 1 or letter not in HUB_LETTERS:
+        if len(letter) != 1 or letter not in spoken.HUB_LETTERS:
             raise InvalidInput("must be a letter from A to Z, but not I, O or X")
         return letter
 
     def fits(self, value: object) -> bool:
         """One of those letters."""
-        return isinstance(value, str) and len(value) == 1 and value in HUB_LETTERS
+        return isinstance(value, str) and len(value) == 1 and value in spoken.HUB_LETTERS
 
 
 @final

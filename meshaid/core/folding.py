@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from meshaid.core.fields import Value
-from meshaid.core.records import Record, same_value
+from meshaid.core.records import Record, distinct
 
 
 def fold(records: Iterable[Record]) -> tuple[dict[str, Record], dict[str, str]]:
@@ -42,13 +42,14 @@ def fold(records: Iterable[Record]) -> tuple[dict[str, Record], dict[str, str]]:
 
 def _joined(first: Record, others: Sequence[Record]) -> Record:
     """The record with the smallest id; what it lacks comes from the others, smaller ids first."""
-    values = {name: [*values_of(first, name)] for name in first.fields}
-    for other in others:
-        for name in other.fields:
-            known = values.setdefault(name, [])
-            for value in values_of(other, name):
-                if not any(same_value(value, seen) for seen in known):
-                    known.append(value)
+    said: defaultdict[str, list[Value]] = defaultdict(list)
+    for copy in (first, *others):
+        for name in copy.fields:
+            said[name] += values_of(copy, name)
+    values = {name: distinct(found) for name, found in said.items()}
+    ends = [value for value in values.get("expires_at", ()) if type(value) is int]
+    if ends:  # nobody has to decide when a copy ends: what is still true for one is so for all
+        values["expires_at"] = [max(ends)]
     return replace(
         first,
         fields=MappingProxyType({name: found[0] for name, found in values.items()}),

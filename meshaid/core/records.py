@@ -9,7 +9,7 @@ Source: docs/protocol.md, "Records".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, final
@@ -17,26 +17,21 @@ from typing import Final, final
 from meshaid.core import categories
 from meshaid.core.fields import CODE, Value
 from meshaid.core.schema import CLOSED_REASONS, KINDS, Kind
+from meshaid.core.texts import did_you_mean, one_of
+from meshaid.core.together import check_together, faults_together
 from meshaid.errors import InvalidInput
 
 Held = Value | Mapping[str, Sequence[str]]
 """A value as a document holds it; a map's entries may still be lists, the winner first."""
 
-_FIXED: Final = frozenset({"created_at", "rev", "ref", "import_key"})
-"""Set when a record is made and never edited."""
+FIXED: Final = frozenset({"created_at", "rev", "ref", "import_key"})
+"""Set when a record is made and never edited: what differs there is no question to anybody."""
 _ENDS: Final = frozenset(
     {"status", "closed_reason", "duplicate_of", "certainty", "state", "expires_at", "hold_until"}
 )
 """What ends or pauses a record; that must be possible whatever else an older record lacks."""
-_NEED_WORDS: Final = ("title", "text", "people", "ext_code", "quantity", "unit")
-"""What a `private` need must not say: the rest stays on paper at the desk."""
-
 _PLAIN: Final = (str, int)
 """Types of nearly all values; asking for them is ten times quicker than asking for a Mapping."""
-
-_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"pledge": ("need",), "receipt": ("need", "result"), "flag": ("target", "reason")}
-)
 
 
 @final
@@ -100,7 +95,7 @@ def read_record(reference: str, held: Mapping[str, Sequence[Held]]) -> Record:
       has the wrong type or length. A kind that this version does not know is readable as it is.
       A conflicting value that does not fit is left out of `conflicts`.
     """
-    values = {name: _distinct(found) for name, found in held.items() if found}
+    values = {name: _read_values(found) for name, found in held.items() if found}
     kind_code = values.pop("kind", [""])[0]
     if not isinstance(kind_code, str) or CODE.fullmatch(kind_code) is None:
         kind_code = ""
@@ -136,19 +131,29 @@ def _fault(code: str, kind: Kind | None, values: Mapping[str, Sequence[Value]]) 
     return f"{first}: does not fit {known[first]!r}" if first else ""
 
 
+def _read_values(found: Sequence[Held]) -> list[Value]:
+    if len(found) == 1:  # nearly always
+        return [_plain(found[0])]
+    return distinct(map(_plain, found))
+
+
 def same_value(left: Value, right: Value) -> bool:
     """Equality that tells 1 from True and 1.0, as documents do."""
     return type(left) is type(right) and left == right
 
 
-def _distinct(found: Sequence[Held]) -> list[Value]:
-    if len(found) == 1:  # nearly always
-        return [_plain(found[0])]
-    distinct: list[Value] = []
-    for value in map(_plain, found):
-        if not any(same_value(value, seen) for seen in distinct):
-            distinct.append(value)
-    return distinct
+def distinct(values: Iterable[Value]) -> list[Value]:
+    """Each value once, as `same_value` tells them apart, in the order of the first of each."""
+    found: dict[Hashable, Value] = {}
+    for value in values:
+        found.setdefault(_told_apart(value), value)
+    return [*found.values()]
+
+
+def _told_apart(value: Value) -> Hashable:
+    """What is equal for the same values only: a member may hold thousands in one field, too many
+    to compare each with each."""
+    return type(value), (frozenset(value.items()) if isinstance(value, Mapping) else value)
 
 
 def _plain(value: Held) -> Value:
@@ -172,7 +177,7 @@ def kind_named(code: str) -> Kind:
     """
     kind = KINDS.get(code)
     if kind is None:
-        raise InvalidInput(f"kind: must be one of {', '.join(KINDS)}")
+        raise InvalidInput(fields={"kind": one_of(code, KINDS)})
     return kind
 
 
@@ -183,20 +188,34 @@ def validate_fields(kind: str, entered: Mapping[str, object]) -> dict[str, Value
     2 is an amount of two, and comes out as 2000, so nothing is passed through here twice.
 
     Raises:
-      InvalidInput: an unknown kind or field, or a value that does not fit; it names the field.
+      InvalidInput: an unknown kind; or fields that are unknown or whose values do not fit, all of
+        them at once in its `fields`.
     """
-    known = kind_named(kind).fields
-    written: dict[str, Value] = {}
-    for name, value in entered.items():
-        if name not in known or name == "rev":
-            raise InvalidInput(f"{name}: no field of kind {kind}, which has {', '.join(known)}")
-        if value is None or (isinstance(value, str) and not value.strip()):
-            continue
-        try:
-            written[name] = known[name].parse(value)
-        except InvalidInput as error:
-            raise InvalidInput(f"{name}: {error}") from None
+    written, faults = _parsed(kind_named(kind), entered)
+    if faults:
+        raise InvalidInput(fields=faults)
     return written
+
+
+def _parsed(kind: Kind, entered: Mapping[str, object]) -> tuple[dict[str, Value], dict[str, str]]:
+    """The values to write, and for each field that does not fit what would be right."""
+    written: dict[str, Value] = {}
+    faults: dict[str, str] = {}
+    for name, value in entered.items():
+        known = kind.fields.get(name)
+        if known is None or name == "rev":
+            faults[name] = _no_field(kind, name)
+        elif value is not None and not (isinstance(value, str) and not value.strip()):
+            try:
+                written[name] = known.parse(value)
+            except InvalidInput as error:
+                faults[name] = str(error)
+    return written, faults
+
+
+def _no_field(kind: Kind, name: str) -> str:
+    meant = did_you_mean(name, kind.fields) or f", which has {', '.join(kind.fields)}"
+    return f"no field of kind {kind.code}{meant}"
 
 
 def complete_record(
@@ -211,7 +230,15 @@ def complete_record(
     Raises:
       InvalidInput: the fields do not go together (see `check_together`).
     """
-    known = kind_named(kind)
+    fields = _completed(kind_named(kind), written, now=now, ref=ref)
+    check_together(kind, fields)
+    return fields
+
+
+def _completed(
+    known: Kind, written: Mapping[str, Value], *, now: int, ref: str
+) -> dict[str, Value]:
+    kind = known.code
     fields: dict[str, Value] = {"kind": kind, **written}
     created_at = fields.setdefault("created_at", now)
     if ref:
@@ -219,23 +246,31 @@ def complete_record(
     if kind in ("need", "offer"):
         fields.setdefault("category", categories.OTHER)
     if kind == "need":
-        fields.setdefault("urgency", "today")
+        fields.setdefault("urgency", "now" if fields.get("life_threatening") is True else "today")
     if known.hours is not None and type(created_at) is int:
         fields.setdefault("expires_at", created_at + known.hours * 3600)
     fields["rev"] = 1
-    check_together(kind, fields)
     return fields
 
 
 def new_record(kind: str, entered: Mapping[str, object], *, now: int, ref: str) -> dict[str, Value]:
     """The fields of a new record, `kind` included, from what somebody entered.
 
-    A need or an offer is fine with a title alone: category `other`, a need's urgency `today`.
+    A need or an offer is fine with a title alone: category `other`, a need's urgency `today`, or
+    `now` where a life is at risk.
 
     Raises:
-      InvalidInput: as `validate_fields` and `complete_record`.
+      InvalidInput: as `validate_fields` and `complete_record`, with what both find in `fields`.
     """
-    return complete_record(kind, validate_fields(kind, entered), now=now, ref=ref)
+    known = kind_named(kind)
+    written, faults = _parsed(known, entered)
+    fields = _completed(known, written, now=now, ref=ref)
+    kept = {name: value for name, value in fields.items() if name not in faults}
+    for name, sentence in faults_together(kind, kept, faults.keys()).items():
+        faults.setdefault(name, sentence)
+    if faults:
+        raise InvalidInput(fields=faults)
+    return fields
 
 
 def edit_fields(record: Record, entered: Mapping[str, object], *, now: int) -> dict[str, Value]:
@@ -246,14 +281,15 @@ def edit_fields(record: Record, entered: Mapping[str, object], *, now: int) -> d
     term from `now`, unless the edit sets one.
 
     Raises:
-      InvalidInput: as `validate_fields`; or the field is fixed, or the fields do not go together.
+      InvalidInput: as `validate_fields`; or fields are set once, or do not go together.
     """
     _check_editable(record)
-    for name in entered.keys() & _FIXED:
-        raise InvalidInput(f"{name}: is set once, when the record is made")
-    written: dict[str, Value] = dict.fromkeys(entered)
-    written |= validate_fields(record.kind, entered)
-    if written.get("status") == "open":
+    parsed, faults = _parsed(KINDS[record.kind], entered)
+    faults |= dict.fromkeys(sorted(entered.keys() & FIXED), "is set once, when the record is made")
+    if faults:
+        raise InvalidInput(fields=faults)
+    written: dict[str, Value] = {**dict.fromkeys(entered), **parsed}
+    if written.get("status") in ("open", "paused"):
         written = _reopened(record, written, now)
     changes = {
         name: value
@@ -265,7 +301,13 @@ def edit_fields(record: Record, entered: Mapping[str, object], *, now: int) -> d
     if not changes.keys() <= _ENDS:
         merged = {**record.fields, **changes}
         check_together(record.kind, {name: v for name, v in merged.items() if v is not None})
-    return {**changes, "rev": (record.number("rev") or 1) + 1}
+    return {**changes, "rev": next_revision(record)}
+
+
+def next_revision(record: Record) -> int:
+    """The `rev` of the next edit: one more than the record's, of two devices' counts the higher."""
+    counts = record.conflicts.get("rev") or (record.fields.get("rev"),)
+    return max((count for count in counts if type(count) is int), default=1) + 1
 
 
 def close_fields(record: Record, reason: str, *, duplicate_of: str = "") -> dict[str, Value]:
@@ -280,7 +322,7 @@ def close_fields(record: Record, reason: str, *, duplicate_of: str = "") -> dict
     """
     _check_editable(record)
     if reason not in CLOSED_REASONS:
-        raise InvalidInput(f"reason: must be one of {', '.join(CLOSED_REASONS)}")
+        raise InvalidInput(fields={"reason": one_of(reason, CLOSED_REASONS)})
     if record.kind == "notice":
         return edit_fields(record, {"certainty": "withdrawn"}, now=0)
     if record.kind == "hub":
@@ -289,7 +331,7 @@ def close_fields(record: Record, reason: str, *, duplicate_of: str = "") -> dict
         raise InvalidInput(f"a {record.kind} is not closed; edit its state instead")
     changes: dict[str, object] = {"status": "closed", "closed_reason": reason}
     if duplicate_of == record.reference:
-        raise InvalidInput("duplicate_of: a record is no duplicate of itself")
+        raise InvalidInput(fields={"duplicate_of": "a record is no duplicate of itself"})
     if duplicate_of:
         changes["duplicate_of"] = duplicate_of
     return edit_fields(record, changes, now=0)
@@ -301,7 +343,7 @@ def _check_editable(record: Record) -> None:
 
 
 def _reopened(record: Record, written: Mapping[str, Value], now: int) -> dict[str, Value]:
-    """Opening clears how it was closed, and renews a term that is over."""
+    """What was closed loses how that was, and gets a new term if the old one is over."""
     reopened: dict[str, Value] = {**written}
     for name in ("closed_reason", "duplicate_of"):
         if name in record.fields:
@@ -315,10 +357,11 @@ def _reopened(record: Record, written: Mapping[str, Value], now: int) -> dict[st
 def expires_at(record: Record) -> int | None:
     """When a record is hidden: as it says, else its kind's term after `created_at`, else never."""
     said = record.number("expires_at")
-    kind = KINDS.get(record.kind)
-    created_at = record.number("created_at")
-    if said is not None or kind is None or kind.hours is None or created_at is None:
+    if said is not None:
         return said
+    kind, created_at = KINDS.get(record.kind), record.number("created_at")
+    if kind is None or kind.hours is None or created_at is None:
+        return None
     return created_at + kind.hours * 3600
 
 
@@ -326,39 +369,3 @@ def has_expired(record: Record, now: int) -> bool:
     """Whether a record is past its expiry by this clock."""
     end = expires_at(record)
     return end is not None and now > end
-
-
-def check_together(kind: str, fields: Mapping[str, Value]) -> None:
-    """Check what single fields cannot say. Only for entry; the view takes records as they are.
-
-    Raises:
-      InvalidInput: nothing says what it is about; a pack without contents; a private matter in
-        words. The text names the field.
-    """
-    if ("per_pack" in fields) != ("per_unit" in fields):
-        raise InvalidInput("per_pack: give it together with per_unit, as in 8 packs of 9 L")
-    if "unit" in fields and "quantity" not in fields and kind in ("pledge", "receipt"):
-        raise InvalidInput("quantity: give how many of the unit")
-    category = fields.get("category")
-    if kind == "need" and isinstance(category, str):
-        _check_privacy(category, fields)
-    says_what = "title" in fields or (kind == "notice" and "text" in fields)
-    names_kind = category not in (None, categories.OTHER) and kind in ("need", "offer")
-    if kind in ("need", "offer", "notice", "hub") and not (says_what or names_kind):
-        raise InvalidInput(f"title: say in a few words what this {kind} is")
-    for name in _REQUIRED.get(kind, ()):
-        if name not in fields:
-            raise InvalidInput(f"{name}: is needed in a {kind}")
-
-
-def _check_privacy(category: str, fields: Mapping[str, Value]) -> None:
-    if category == categories.PRIVATE:
-        for name in _NEED_WORDS:
-            if name in fields:
-                raise InvalidInput(
-                    f"{name}: leave it empty in a private need; keep it on paper at the desk"
-                )
-    elif categories.privacy_of(category) == 2:
-        raise InvalidInput(
-            "category: write a need of this kind as `private`, and keep its words on paper"
-        )

@@ -1,11 +1,16 @@
 """How text becomes the words that a search finds: one rule for every ledger and every script.
 
 Folding: compatibility forms, case, digits of any script, and accents and vowel points go
-(`Insulín` = `insulin`, with or without Arabic harakat); signs that make another letter of their
-base (kana voicing, Indic vowels and nukta, Thai tones) stay.
+(`Insulín` = `insulin`, `đường` = `duong`, with or without Arabic harakat); so do the differences
+between keyboards that write one Arabic letter in several ways. Signs that make another letter of
+their base (kana voicing, Indic vowels and nukta, Thai tones) stay.
 Words: runs of letters, digits and marks. Scripts that put no blanks between words, and Korean,
 whose particles cling to words, give one word per character; what is typed in one piece must stand
 together, in that order. So "热饭" is found within "需要热饭", while "art" is not found in "party".
+Arabic words lose the article with what is written in front of it (after Larkey, Ballesteros and
+Connell, "Light Stemming for Arabic Information Retrieval", 2007: light10 without its suffixes).
+Beginnings: the last word of what is typed in one piece may be the beginning of a longer one, once
+it has three characters and does not end in a digit: "blanket" finds "Blankets", "12" not "120".
 Tokenizers in SQLite do one or the other: `unicode61` makes one word of "需要热饭", `trigram` finds
 no fewer than three characters and parts of words everywhere. So the words are made here, and FTS5
 is the index over them.
@@ -48,6 +53,21 @@ _UNSPACED: Final = (
     (0xF900, 0xFAFF),  # Han, compatibility
     (0x20000, 0x3FFFF),  # Han, further extensions
 )
+_SAME_LETTERS: Final = str.maketrans(
+    {
+        "đ": "d", "ð": "d", "ø": "o", "ł": "l", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe",
+        "\u0131": "i",  # without its dot, as in Turkish
+        "\u06cc": "\u064a", "\u0649": "\u064a",  # Persian yeh, alef maksura: yeh
+        "\u06a9": "\u0643",  # Persian kaf: kaf
+        "\u0629": "\u0647",  # teh marbuta: heh
+    }
+)  # fmt: skip
+"""Letters that no decomposition takes apart, and letters of which people type one for another."""
+_ARTICLE: Final = re.compile("(?:[\u0648\u0628\u0641\u0643]?\u0627\u0644|\u0644\u0644)+(?=.{3})")
+"""The Arabic article (al-), alone or after and-, with-, so-, as-; or for-the-. What is left of the
+word has three letters at least, so that short words which only begin alike stay whole."""
+_BEGINNING_CHARS: Final = 3
+"""Characters that a typed word needs to find words which begin with it."""
 _ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
 _TATWEEL: Final = "\u0640"  # stretches an Arabic word and means nothing
 
@@ -75,7 +95,7 @@ def fold(text: str) -> str:
         if not _is_accent(character):
             digit = unicodedata.decimal(character, None)
             kept.append(character if digit is None else str(digit))
-    return unicodedata.normalize("NFC", "".join(kept)).casefold()
+    return unicodedata.normalize("NFC", "".join(kept)).casefold().translate(_SAME_LETTERS)
 
 
 def split(text: str) -> list[str]:
@@ -93,7 +113,14 @@ def split(text: str) -> list[str]:
         elif begun:
             words.append(begun)
             begun = ""
-    return [*words, begun] if begun else words
+    if begun:
+        words.append(begun)
+    return [_without_article(word) for word in words]
+
+
+def _without_article(word: str) -> str:
+    article = _ARTICLE.match(word)
+    return word[article.end() :] if article else word
 
 
 def phrases(query: str) -> list[list[str]]:
@@ -125,13 +152,26 @@ def _texts(values: object) -> Iterator[str]:
         yield from _texts([values[key] for key in sorted(values)])
 
 
+def may_begin(word: str) -> bool:
+    """Whether a typed word is found in longer words that begin with it."""
+    return len(word) >= _BEGINNING_CHARS and not word[-1].isdecimal()
+
+
 def holds(texts: list[list[str]], wanted: list[list[str]]) -> bool:
-    """True when something is wanted and each phrase stands, unbroken, in one of the texts."""
+    """True when something is wanted and each phrase stands, unbroken, in one of the texts.
+
+    The last word of a phrase may be the beginning of a longer one (see `may_begin`).
+    """
     return bool(wanted) and all(
         any(_stands_in(words, phrase) for words in texts) for phrase in wanted
     )
 
 
 def _stands_in(words: list[str], phrase: list[str]) -> bool:
-    length = len(phrase)
-    return any(words[at : at + length] == phrase for at in range(len(words) - length + 1))
+    *first, last = phrase
+    begins = may_begin(last)
+    return any(
+        (words[at] == last or (begins and words[at].startswith(last)))
+        and words[at - len(first) : at] == first
+        for at in range(len(first), len(words))
+    )

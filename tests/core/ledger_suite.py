@@ -9,7 +9,7 @@ import pytest
 
 from meshaid import limits
 from meshaid.core.fields import Value
-from meshaid.core.ledger import AddressRow, CardRow, DocumentRow, Ledger, MeetingRow
+from meshaid.core.ledger import AddressRow, CardRow, DocumentRow, Ledger, MeetingRow, NoteRow
 from meshaid.errors import InvalidInput
 
 GENESIS, OTHER_GENESIS = b"g" * 32, b"h" * 32
@@ -23,6 +23,8 @@ class Change:
     hash: bytes
     raw: bytes
 
+
+NOTE = NoteRow(b"i" * 32, MEMBER, b"s" * 10, "contact", 7, DEVICE, 9)
 
 FIRST, SECOND, THIRD = (Change(bytes([n]) * 32, b"raw" * n) for n in (9, 5, 7))
 
@@ -78,6 +80,7 @@ class LedgerSuite:
                 lambda: ledger.put_records(MEMBER, salt),
                 lambda: ledger.remember_address(AddressRow("192.0.2.1:7", None, 5)),
                 lambda: ledger.put_meeting(MeetingRow(DEVICE, 5)),
+                lambda: ledger.put_note(NOTE, b"the bytes"),
             )
         assert ledger.setting("kept") == b"before"
         assert ledger.setting("new") is None
@@ -89,6 +92,7 @@ class LedgerSuite:
         assert ledger.search("bread") == ledger.search("salt") == set()
         assert ledger.addresses() == []
         assert ledger.meetings() == []
+        assert ledger.notes() == []
 
     def test_a_transaction_can_follow_a_failed_one(self, ledger: Ledger) -> None:
         with pytest.raises(PlannedError):
@@ -125,6 +129,8 @@ class LedgerSuite:
             lambda: ledger.forget_address("192.0.2.1:7"),
             lambda: ledger.put_meeting(MeetingRow(DEVICE, 5)),
             lambda: ledger.drop_meeting(DEVICE),
+            lambda: ledger.put_note(NOTE, b"the bytes"),
+            lambda: ledger.drop_note(NOTE.id),
         ]
         for write in writes:
             with pytest.raises(RuntimeError, match="needs a transaction"):
@@ -314,6 +320,7 @@ class LedgerSuite:
     def test_each_record_is_what_is_held_when_it_is_asked_for(self, ledger: Ledger) -> None:
         put(ledger, MEMBER, a=record(title="Water"), b=record(title="Bread"))
         held, each = ledger.records(), ledger.each_record()
+        assert sorted(ledger.record_names()) == [(MEMBER, "a"), (MEMBER, "b")]
         put(ledger, MEMBER, a=record(title="Soup"), c=record(title="Rice"))
         assert sorted(each, key=str) == sorted(held, key=str)
 
@@ -349,7 +356,12 @@ class LedgerSuite:
         [
             ("insulin", "ab"),  # accents and case are folded, both ways
             ("INSULÍN", "ab"),
-            ("insu", ""),  # whole words
+            ("insu", "ab"),  # beginnings of words
+            ("sulin", ""),  # but not what stands inside or at the end
+            ("in", ""),  # nor what is too short to mean one word
+            ("insulin via", "a"),
+            ("wash-bas", "e"),  # the last of what hangs together
+            ("was-basin", ""),
             ("insulin vials", "a"),  # all words, in any order
             ("vials insulin", "a"),
             ("riverside", "a"),  # the area
@@ -364,8 +376,21 @@ class LedgerSuite:
             ("title", ""),  # not the names of fields
             ("need", ""),  # not codes
             ("12", "h"),  # digits of any script
+            ("blanket", "h"),
             ("bread water", ""),
             ("rain bow", ""),
+            ("duong", "j"),  # Vietnamese without accents
+            ("đường", "j"),
+            ("Nuoc sach", "j"),
+            ("nuo", "j"),
+            ("maker", ""),
+            ("الماء", "d"),  # with the article, or without
+            ("نظيفة", ""),
+            ("مستشفى", "k"),  # as another keyboard writes it
+            ("مستش", "k"),
+            ("热", "c"),
+            ("100", ""),  # a number is not the beginning of another one
+            ("1000", "l"),
         ],
     )
     def test_search(self, ledger: Ledger, query: str, found: str) -> None:
@@ -381,6 +406,9 @@ class LedgerSuite:
             g={"title": ["Bread", "Brot"]},
             h=record(title="١٢ blankets"),
             i=record(title="rainbow", text=b"rain", area=7),
+            j=record(title="Nước sạch", area="Đường Láng"),
+            k=record(title="والمستشفي"),
+            l=record(title="1000 cups"),
         )
         assert ledger.search(query) == {(MEMBER, record_id) for record_id in found}
 
@@ -408,6 +436,29 @@ class LedgerSuite:
         assert ledger.search(longest) == {(MEMBER, "a")}
         with pytest.raises(InvalidInput, match="at most 32 words"):
             ledger.search(longest + "-water")
+
+    # ---- sealed notes
+    def test_notes_come_and_go(self, ledger: Ledger) -> None:
+        other = replace(NOTE, id=b"a" * 32, kind="erasure", number=2**53, size=3)
+        with ledger.transaction():
+            ledger.put_note(NOTE, b"the bytes")
+            ledger.put_note(other, b"one")
+        assert ledger.notes() == [other, NOTE], "ordered by id"
+        assert ledger.note(NOTE.id) == b"the bytes"
+        assert ledger.note(b"unknown") is None
+        again = replace(NOTE, device=b"e" * 32)
+        with ledger.transaction():
+            ledger.put_note(again, b"the bytes")
+            ledger.drop_note(other.id)
+            ledger.drop_note(b"unknown")
+        assert ledger.notes() == [again]
+        assert ledger.note(other.id) is None
+        ledger.scrub()
+        assert ledger.notes() == [again]
+
+    def test_scrubbing_within_a_transaction_is_a_bug(self, ledger: Ledger) -> None:
+        with pytest.raises(RuntimeError, match="outside a transaction"), ledger.transaction():
+            ledger.scrub()
 
     # ---- the address book and past meetings
     def test_the_address_remembered_last_comes_first(self, ledger: Ledger) -> None:
@@ -452,5 +503,6 @@ class LedgerSuite:
         put(ledger, MEMBER, a=record(title="Insulin"))
         with ledger.transaction():
             ledger.put_card(CardRow(b"c", b"Shown Name", "effective"))
+            ledger.put_note(NOTE, b"the bytes")
         assert "Insulin" not in repr(ledger.records())
         assert "Shown Name" not in repr(ledger.cards())

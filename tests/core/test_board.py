@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
+from collections.abc import Hashable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshaid import limits
+from meshaid.core import records
 from meshaid.core.board import Board
 from meshaid.core.fields import Value
 from meshaid.core.records import Record, edit_fields, read_record
@@ -143,11 +146,12 @@ def test_the_order_of_the_board() -> None:
 
 def test_a_clock_that_is_ahead_does_not_lead() -> None:
     names = sorted("abcdef", key=lambda name: reference("ada", name))
-    records = [record("ada", name, "offer", title=name) for name in names[1:]]
+    records = [record("ada", name, "offer", title=name) for name in names[:-1]]
     ahead = record(
-        "ada", names[0], "offer", title=names[0], created_at=NOW + 10**9, expires_at=2**50
+        "ada", names[-1], "offer", title=names[-1], created_at=NOW + 10**9, expires_at=2**50
     )
-    assert titles(board(ahead, *records).rows()) == names
+    for sort in ("urgency", "waiting", "newest"):
+        assert titles(board(ahead, *records).rows(sort=sort)) == names
 
 
 def test_a_flood_leaves_room_on_the_first_page() -> None:
@@ -232,6 +236,9 @@ def test_a_row_as_json() -> None:
         "expires_at": NOW + 72 * HOUR,
         "exercise": False,
         "conflicts": {"quantity": ["2.5", "1"]},
+        "marks": ["two_answers"],
+        "hidden": "",
+        "waiting_since": None,
         "received": "0",
         "promised": "0.5",
         "still_open": "2",
@@ -334,10 +341,40 @@ def test_copies_of_one_import_are_one_row() -> None:
     assert row.as_json()["conflicts"] == {"quantity": ["1", "2"], "unit": ["L", "mL"]}
     for text in (second.reference, second.id, first.id, "C482912"):
         assert shown.find(text).reference == first.reference
-    imported = shown.imported(member_id("ada"), KEY)
-    assert imported is not None
-    assert imported.reference == first.reference
-    assert shown.imported(member_id("ben"), KEY) is None
+
+
+def test_many_copies_are_not_compared_each_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member may write thousands of records with one import key, each a little different."""
+    copies = [need(f"n{n}", import_key=KEY, title=f"Water {n}") for n in range(200)]
+    looked_at = Counter[Value]()
+    real = records._told_apart
+
+    def counted(value: Value) -> Hashable:
+        looked_at[value] += 1
+        return real(value)
+
+    monkeypatch.setattr(records, "_told_apart", counted)
+    (row,) = board(*copies).rows()
+    assert len(row.record.conflicts["title"]) == len(copies)
+    assert looked_at.total() == sum(len(copy.fields) for copy in copies)
+
+
+def test_a_table_imported_on_two_devices_an_hour_apart_asks_nothing() -> None:
+    """Only their codes differ, and both of them lead to the one row."""
+    at = (NOW - HOUR, NOW)
+    codes = ("C482912", "C000079")
+    copies = [
+        need(n, import_key=KEY, created_at=then, expires_at=then + HOUR, ref=code)
+        for n, then, code in zip("ab", at, codes, strict=True)
+    ]
+    for order in (copies, copies[::-1]):
+        shown = board(*order, now=NOW + HOUR - 1)
+        (row,) = shown.rows()
+        assert row.as_json()["conflicts"] == {}
+        assert "two_answers" not in row.marks
+        assert row.as_json()["expires_at"] == NOW + HOUR
+        assert {shown.find(code).reference for code in codes} == {row.id}
+        assert shown.codes() == set(codes)
 
 
 def test_a_pledge_on_a_folded_copy_counts() -> None:
@@ -402,3 +439,33 @@ def test_the_board_is_free_of_order(records: list[Record], shuffle: random.Rando
         )
         assert left == right
     assert boards[0].unreadable == boards[1].unreadable
+
+
+# ---- what other parts ask a board
+
+
+def test_what_is_made_of_records_is_told_by_reference_of_any_copy() -> None:
+    first, second = sorted((need(n, import_key=KEY) for n in "ab"), key=lambda found: found.id)
+    twin = need("t", status="closed", closed_reason="duplicate", duplicate_of=second.reference)
+    offer = record("hub", "o", "offer", title="Water")
+    promise = record("hub", "p", "pledge", need=twin.reference, offer=offer.reference)
+    came = record("ada", "r", "receipt", need=second.reference, pledge=promise.reference)
+    came = read_record(came.reference, {**_held(came), "result": ["accepted"]})
+    shown = board(first, second, twin, offer, promise, came)
+    assert shown.survivor(twin.reference) == shown.survivor(second.reference) == first.reference
+    for copy in (first, second):
+        assert [found.id for found in shown.pledges_on(copy.reference)] == [promise.id]
+        assert [found.id for found in shown.receipts_on(copy.reference)] == [came.id]
+    assert [found.id for found in shown.pledges_from(offer.reference)] == [promise.id]
+    assert shown.need_of(promise) == shown.record(first.reference)
+    assert shown.offer_of(promise) == offer
+    assert (shown.answer(promise), shown.promised(promise)) == ("accepted", None)
+    assert not shown.is_stale(promise)
+    assert shown.tier(offer) == ("", None)
+    assert shown.author(member_id("hub")).kind == "hub"
+    assert shown.hidden(reference("ada", "gone")) == ""
+    assert shown.linked(first.reference) == ()
+
+
+def _held(found: Record) -> dict[str, list[Value]]:
+    return {"kind": [found.kind], **{name: [value] for name, value in found.fields.items()}}

@@ -62,6 +62,14 @@ def test_a_title_alone_makes_a_need() -> None:
     }
 
 
+@pytest.mark.parametrize(("life", "urgency"), [(True, "now"), (False, "today"), ("yes", "now")])
+def test_a_need_that_is_a_matter_of_life_is_one_of_now(life: object, urgency: str) -> None:
+    entered = {"title": "Trapped", "life_threatening": life}
+    assert new_record("need", entered, now=NOW, ref="")["urgency"] == urgency
+    said = new_record("need", {**entered, "urgency": "week"}, now=NOW, ref="")
+    assert said["urgency"] == "week"
+
+
 def test_defaults_of_other_kinds() -> None:
     offer = new_record("offer", {"title": "Soup"}, now=NOW, ref="")
     assert (offer["category"], offer["expires_at"]) == ("other", NOW + 72 * HOUR)
@@ -99,6 +107,13 @@ def test_defaults_of_other_kinds() -> None:
         ("need", "lang", "zh-Hant", "zh-Hant"),
         ("hub", "letter", "c", "C"),
         ("hub", "lat", "-1234", -1_234),
+        ("hub", "lat", "-41.294", -4_129),
+        ("hub", "lon", "+174.78", 17_478),
+        ("hub", "lon", "180.00", 18_000),
+        ("hub", "areas", " Hill;Mill ; ;Hill", "Hill; Mill"),
+        ("hub", "areas", ["Hill", "Upper; Mill"], "Hill; Upper Mill"),
+        ("hub", "langs", "en, es;zh-Hant en", "en es zh-Hant"),
+        ("need", "ref", "c 482-912", "C482912"),
         ("notice", "texts", {"es": "hola", "en": "hello"}, {"en": "hello", "es": "hola"}),
         ("notice", "texts", '{"en": "hello"}', {"en": "hello"}),
     ],
@@ -131,13 +146,27 @@ def test_what_is_entered_and_what_is_written(
         ("need", "needed_by", 1.5, "a time such as"),
         ("need", "duplicate_of", "abc", "MEMBER/RECORD"),
         ("need", "lang", "English!", "language tag"),
-        ("need", "category", "wasser", "one of"),
+        ("need", "category", "wasser", "did you mean water"),
+        ("need", "category", "?", "use one of water, food"),
+        ("need", "urgency", "tody", "did you mean today?"),
+        ("need", "access", "wheelchairs", "did you mean wheelchair?"),
+        ("need", "titel", "x", "no field of kind need; did you mean title?"),
+        ("need", "ref", "C482921", "misheard?"),
         ("need", "rev", 4, "no field"),
         ("need", "kind", "offer", "no field"),
         ("need", "phone", "1", "no field of kind need, which has category"),
         ("offer", "urgency", "now", "no field of kind offer"),
         ("hub", "letter", "I", "not I, O or X"),
         ("hub", "accepts", "Water!", "codes of a-z"),
+        ("hub", "lat", "90.01", "degrees with a point"),
+        ("hub", "lat", "north", "degrees with a point"),
+        ("hub", "lon", -18_001, "from -18000 to 18000"),
+        ("hub", "areas", "x" * 41, "shorten it to 40"),
+        ("hub", "areas", ";".join("abcdefghijklm"), "13 names; the most is 12"),
+        ("hub", "areas", {"a": "b"}, "names with ; between"),
+        ("hub", "areas", 5, "names with ; between"),
+        ("hub", "langs", "en English!", "language tag"),
+        ("hub", "langs", 5, "language tags with blanks"),
         ("notice", "texts", "{", "1 to 12 languages"),
         ("notice", "texts", {"en": "x" * 701}, "shorten it to 700"),
         ("notice", "texts", {str(i): "x" for i in range(13)}, "1 to 12 languages"),
@@ -154,6 +183,52 @@ def test_a_refusal_names_the_field_and_what_would_be_right(
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(InvalidInput, match="need, offer"):
         validate_fields("wish", {})
+    with pytest.raises(InvalidInput, match="did you mean receipt"):
+        validate_fields("reciept", {})
+
+
+def test_all_faulty_fields_are_told_at_once() -> None:
+    entered = {"title": "x" * 90, "quantity": "many", "unit": "L", "phone": "1", "people": "3"}
+    with pytest.raises(InvalidInput) as caught:
+        validate_fields("need", entered)
+    told = caught.value.fields
+    assert list(told) == ["title", "quantity", "phone"]
+    assert told["title"] == "has 90 characters; shorten it to 80"
+    assert str(caught.value) == "; ".join(f"{name}: {said}" for name, said in told.items())
+
+
+def test_what_does_not_fit_and_what_does_not_go_together_are_told_at_once() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        new_record("need", {"urgency": "soonish", "per_unit": "L"}, now=NOW, ref="")
+    assert set(caught.value.fields) == {"urgency", "per_pack", "title"}
+    # What was given, but wrong, is not told to be missing as well.
+    for entered in ({"title": "x" * 90}, {"category": "xyzzy"}):
+        with pytest.raises(InvalidInput) as caught:
+            new_record(
+                "need", {"unit": "L", "per_pack": "?", "per_unit": "L", **entered}, now=NOW, ref=""
+            )
+        assert set(caught.value.fields) == {"per_pack", *entered}
+
+
+def test_private_words_are_all_named() -> None:
+    entered = {"category": "private", "title": "x", "text": "y", "people": 2, "unit": "L"}
+    with pytest.raises(InvalidInput) as caught:
+        new_record("need", entered, now=NOW, ref="")
+    assert set(caught.value.fields) == {"title", "text", "people", "unit"}
+
+
+def test_an_edit_tells_all_faults_at_once() -> None:
+    need = record("ada", "one", "need", title="Water")
+    with pytest.raises(InvalidInput) as caught:
+        edit_fields(need, {"ref": "X314154", "created_at": 5, "people": 0}, now=NOW)
+    assert set(caught.value.fields) == {"ref", "created_at", "people"}
+    assert caught.value.fields["ref"].startswith("is set once")
+
+
+def test_errors_that_are_about_no_single_field_name_none() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        close_fields(record("ada", "one", "pledge", need=REF), "given")
+    assert caught.value.fields == {}
 
 
 def test_blank_cells_are_not_given() -> None:
@@ -166,7 +241,7 @@ def test_blank_cells_are_not_given() -> None:
         ("need", {}, "title: say in a few words"),
         ("need", {"category": "other", "quantity": 2}, "title: say"),
         ("notice", {"topic": "hazard"}, "title: say"),
-        ("need", {"title": "x", "per_pack": 9}, "per_pack: give it together"),
+        ("need", {"title": "x", "per_pack": 9}, "per_unit: give per_pack together"),
         ("need", {"category": "private", "title": "x"}, "title: leave it empty"),
         ("need", {"category": "private", "text": "x"}, "text: leave it empty"),
         ("need", {"category": "private", "people": 3}, "people: leave it empty"),
@@ -319,6 +394,11 @@ def test_an_edit_writes_what_differs_and_counts() -> None:
     assert edit_fields(need, {"area": None}, now=NOW) == {}
 
 
+def test_an_edit_counts_on_from_the_higher_of_two_counts() -> None:
+    held: dict[str, list[Value]] = {"kind": ["need"], "created_at": [1], "rev": [2, 5]}
+    assert edit_fields(read_record(REF, held), {"title": "x"}, now=NOW)["rev"] == 6
+
+
 def test_picking_the_winner_settles_a_conflict() -> None:
     held: dict[str, list[Value]] = {"kind": ["need"], "created_at": [1], "title": ["Water"]}
     need = read_record(REF, held | {"quantity": [2_000, 1_000]})
@@ -329,6 +409,13 @@ def test_picking_the_winner_settles_a_conflict() -> None:
 def test_what_is_set_once_is_not_edited(field: str) -> None:
     with pytest.raises(InvalidInput, match=field):
         edit_fields(record("ada", "one", "need", title="Water"), {field: "1"}, now=NOW)
+
+
+def test_what_lost_its_category_in_a_merge_still_needs_a_title() -> None:
+    bare = record("ada", "one", "need", title="Water")
+    with pytest.raises(InvalidInput, match="title"):
+        edit_fields(bare, {"title": ""}, now=NOW)
+    assert edit_fields(bare, {"title": "", "category": "water"}, now=NOW)["title"] is None
 
 
 def test_an_edit_is_checked_as_a_whole() -> None:
@@ -368,6 +455,8 @@ def test_closing_and_reopening() -> None:
         "rev": 3,
     }
     assert "expires_at" not in edit_fields(closed, {"status": "open"}, now=NOW)
+    pausing = edit_fields(closed, {"status": "paused"}, now=NOW)
+    assert pausing == {"status": "paused", "closed_reason": None, "duplicate_of": None, "rev": 3}
     paused = record("ada", "one", "need", title="Water", status="paused")
     assert edit_fields(paused, {"status": "open"}, now=NOW) == {"status": "open", "rev": 2}
 

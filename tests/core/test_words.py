@@ -29,7 +29,12 @@ from meshaid.errors import InvalidInput
         ("مَاءٌ", ["ماء"]),  # points go
         ("مـــاء", ["ماء"]),  # stretching goes
         ("أحمد", ["احمد"]),  # hamza above alef goes
-        ("مِی‌خواهم", ["میخواهم"]),  # a joiner within a word goes
+        ("مِی‌خواهم", ["ميخواهم"]),  # a joiner within a word goes; Persian yeh as Arabic
+        ("الماء والماء بالماء للماء", ["ماء"] * 4),  # the article goes
+        ("الله بالون لله", ["الله", "بالون", "لله"]),  # where enough is left of the word
+        ("مدرسة مدرسه کتاب كتاب", ["مدرسه"] * 2 + ["كتاب"] * 2),
+        ("đường Đông ĐÔNG", ["duong", "dong", "dong"]),
+        ("Łódź, smørrebrød, Æble, \u0131ş\u0131k", ["lodz", "smorrebrod", "aeble", "isik"]),
         ("שָׁלוֹם", ["שלום"]),
         ("١٢ ۱۲ १२", ["12", "12", "12"]),
         ("ﬁre ① K²", ["fire", "1", "k2"]),
@@ -41,6 +46,27 @@ from meshaid.errors import InvalidInput
 )
 def test_split(text: str, expected: list[str]) -> None:
     assert words.split(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "found"),
+    [
+        ("blanket", "Blankets", True),
+        ("art", "party", False),
+        ("bl", "Blankets", False),
+        ("12", "120", False),
+        ("C48291", "C482912", False),
+        ("khan", "khăn tắm", True),
+        ("ماء", "ماؤنا", False),
+        ("دوا", "الدواء", True),
+        ("热", "热饭", True),
+        ("ご飯", "ご飯です", True),
+        ("clean-wat", "clean water", True),
+        ("cle-water", "clean water", False),
+    ],
+)
+def test_what_is_typed_may_be_the_beginning_of_a_word(typed: str, text: str, found: bool) -> None:
+    assert words.holds([words.split(text)], words.phrases(typed)) is found
 
 
 def test_phrases_are_what_stands_between_blanks() -> None:
