@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--json FILE]`: measure, print the table, write the numbers."""
+"""`python -m benchmarks [--large] [--json FILE]`: measure, print the table, write the numbers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import cases
 from benchmarks.figures import print_table, write_json
+from benchmarks.finding import finding_cases
+from benchmarks.opening import large_cases, open_cases
+from benchmarks.sync import sync_cases
 
 
 def main() -> None:
     """Run every case."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"))
-    file = parser.parse_args().json
+    parser.add_argument("--large", action="store_true", help="also 100,000 changes; takes minutes")
+    arguments = parser.parse_args()
+    file = arguments.json
     with tempfile.TemporaryDirectory(prefix="meshaid-bench-") as folder:
-        figures = cases.sync_cases(Path(folder)) + cases.open_case(Path(folder))
+        figures = finding_cases() + sync_cases(Path(folder)) + open_cases(Path(folder))
+        if arguments.large:
+            figures += large_cases(Path(folder))
     print_table(figures)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_json(figures, file)
