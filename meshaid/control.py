@@ -2,7 +2,8 @@
 
 A second process never opens the store; it asks the node. One request a connection, one JSON
 document a line: `{"verb", "arguments", "now"}` there, `{"result"}` or `{"error"}` back, so that a
-command gives the same result, or raises the same error, on either path.
+command gives the same result, or raises the same error, on either path. Before the answer to what
+takes long there may come any number of lines `{"progress": [done, total]}`.
 
 On Unix it is a socket in the home (0600). Where there are none it is a port on the loopback
 interface; `control.port` (0600) then holds the port and a token that every request must carry.
@@ -17,13 +18,20 @@ import os
 import secrets
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from meshaid import errors, limits
-from meshaid.errors import Ambiguous, BusyError, MeshaidError, ProtocolError
+from meshaid.errors import (
+    Ambiguous,
+    BusyError,
+    InvalidInput,
+    MeshaidError,
+    NotFound,
+    ProtocolError,
+)
 
 SOCKET = "control.sock"
 PORT = "control.port"
@@ -38,13 +46,21 @@ class NoNode(Exception):
 
 # ---- the asking side
 def ask(
-    folder: Path, verb: str, arguments: Mapping[str, Any], now: int | None, *, timeout: float | None
+    folder: Path,
+    verb: str,
+    arguments: Mapping[str, Any],
+    now: int | None,
+    *,
+    timeout: float | None,
+    told: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Let the running node carry out one verb.
 
     Args:
       now: seconds since 1970 that this one call is at; None for the node's own clock.
-      timeout: seconds to wait for the answer; None for as long as it takes.
+      timeout: seconds to wait for the answer, or for the next sign of progress; None for as long as
+        it takes.
+      told: is told how much is done, of how much, while the verb is carried out.
     Raises:
       NoNode: none runs on this home.
       MeshaidError: what the verb raised in the node.
@@ -55,7 +71,7 @@ def ask(
         with connection:
             request = {"verb": verb, "arguments": dict(arguments), "now": now, "token": token}
             connection.sendall(encode(request))
-            answer = _read_line(connection)
+            answer = _read_answer(connection, told or _untold)
     except (OSError, ValueError) as error:
         raise BusyError("the running node does not answer; try again, or restart it") from error
     if "error" in answer:
@@ -97,17 +113,24 @@ def _read_port(file: Path) -> tuple[int | None, str | None]:
     raise NoNode
 
 
-def _read_line(connection: socket.socket) -> dict[str, Any]:
-    pieces = bytearray()
-    while not pieces.endswith(b"\n"):
-        piece = connection.recv(65_536)
-        if not piece or len(pieces) > limits.MAX_CONTROL_BYTES:
-            raise ConnectionError("the answer is incomplete")
-        pieces += piece
-    answer: Any = json.loads(pieces)
-    if not (isinstance(answer, dict) and ("result" in answer or "error" in answer)):
-        raise ValueError("this is no answer of a node")
-    return answer
+def _untold(done: int, total: int) -> None:
+    """Nobody wants to know."""
+
+
+def _read_answer(connection: socket.socket, told: Callable[[int, int], None]) -> dict[str, Any]:
+    """The last line, once the lines of progress before it were told."""
+    with connection.makefile("rb") as lines:
+        while True:
+            line = lines.readline(limits.MAX_CONTROL_BYTES)
+            if not line.endswith(b"\n"):
+                raise ConnectionError("the answer is incomplete")
+            match json.loads(line):
+                case {"result": _} | {"error": _} as answer:
+                    return dict(answer)
+                case {"progress": [int(done), int(total)]}:
+                    told(done, total)
+                case _:
+                    raise ValueError("this is no answer of a node")
 
 
 # ---- the answering side
@@ -165,11 +188,11 @@ def decode_request(line: bytes, token: str | None) -> tuple[str, dict[str, Any],
         verb, arguments, now = request["verb"], request["arguments"], request["now"]
         given = request.get("token")
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
-        raise errors.InvalidInput("this is no request of the meshaid command") from error
+        raise InvalidInput("this is no request of the meshaid command") from error
     if token is not None and not _is_same(given, token):
-        raise errors.InvalidInput("this is no request of the meshaid command")
+        raise InvalidInput("this is no request of the meshaid command")
     if not (isinstance(verb, str) and isinstance(arguments, dict)):
-        raise errors.InvalidInput("this is no request of the meshaid command")
+        raise InvalidInput("this is no request of the meshaid command")
     return verb, arguments, now if isinstance(now, int) else None
 
 
@@ -184,10 +207,12 @@ def encode(document: Mapping[str, Any]) -> bytes:
 
 
 def encode_error(error: MeshaidError) -> dict[str, Any]:
-    """An error as it travels: its class, text, and for Ambiguous the matches."""
+    """An error as it travels: its class, text, and what its class adds."""
     told: dict[str, Any] = {"class": type(error).__name__, "message": str(error)}
     if isinstance(error, Ambiguous):
-        told["matches"] = list(error.matches)
+        told |= {"matches": list(error.matches), "words": list(error.words)}
+    if isinstance(error, InvalidInput) and error.fields:
+        told["fields"] = error.fields
     return told
 
 
@@ -195,7 +220,11 @@ def decode_error(told: Mapping[str, Any]) -> MeshaidError:
     """The error that a node told of, as its own class again."""
     kind = getattr(errors, str(told.get("class")), MeshaidError)
     message = str(told.get("message"))
+    fields = told.get("fields")
     if kind is Ambiguous:
-        return Ambiguous(message, tuple(told.get("matches", ())))
+        matches, words = told.get("matches", ()), told.get("words", ())
+        return Ambiguous(message, tuple(matches), tuple(words), fields)
+    if kind in (InvalidInput, NotFound):
+        return kind(message, fields)
     known = isinstance(kind, type) and issubclass(kind, MeshaidError) and kind is not ProtocolError
     return kind(message) if known else MeshaidError(message)

@@ -13,7 +13,9 @@ import trio
 from meshaid import control, limits
 from meshaid.errors import InvalidInput, MeshaidError
 
-Execute = Callable[[str, Mapping[str, Any], int | None], Awaitable[Any]]
+Tell = Callable[[int, int], Awaitable[None]]
+"""Tells whoever asked how much is done, of how much."""
+Execute = Callable[[str, Mapping[str, Any], int | None, Tell], Awaitable[Any]]
 
 
 async def serve_control(
@@ -37,16 +39,19 @@ def _duplicate(listener: socket.socket) -> socket.socket:
 
 
 async def _answer(execute: Execute, token: str | None, stream: trio.SocketStream) -> None:
+    async def tell(done: int, total: int) -> None:
+        await stream.send_all(control.encode({"progress": [done, total]}))
+
     try:
         answer: dict[str, Any]
         try:
             verb, arguments, now = control.decode_request(await _read_line(stream), token)
-            answer = {"result": await execute(verb, arguments, now)}
+            answer = {"result": await execute(verb, arguments, now, tell)}
         except MeshaidError as error:
             answer = {"error": control.encode_error(error)}
         await stream.send_all(control.encode(answer))
     except (trio.BrokenResourceError, trio.ClosedResourceError):
-        return  # whoever asked has gone; what it asked for is done or was refused
+        return  # whoever asked has gone; what it asked for is done, was refused, or is left off
 
 
 async def _read_line(stream: trio.SocketStream) -> bytes:

@@ -11,15 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from meshaid import control, limits
-from meshaid.cli.options import Settings
+from meshaid import control, limits, upkeep
+from meshaid.cli.options import Settings, say
 from meshaid.commands import execute
 from meshaid.desk import Desk
-from meshaid.errors import BusyError, NotReachable
+from meshaid.errors import BusyError, NotReachable, StoreFull
 from meshaid.opening import OpenHome, open_home
 
 Result = dict[str, Any]
 Alone = Callable[[OpenHome], Result]
+Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +38,26 @@ def perform(
     *,
     alone: Alone | None = None,
     seconds: float = limits.CONTROL_SECONDS,
+    told: Told | None = None,
 ) -> Answer:
     """Carry out one verb on the home of this call.
 
     Args:
       alone: what to do on an open home when no node runs; the verb itself by default.
-      seconds: how long the node may take to answer.
+      seconds: how long the node may take to answer, or to show progress.
+      told: is told how much is done, of how much, by a node; `alone` tells by itself.
     Raises:
       MeshaidError: what the verb raises, on either way; BusyError when the home stays locked.
     """
     try:
-        return _ask(settings, verb, arguments, seconds)
+        return _ask(settings, verb, arguments, seconds, told)
     except control.NoNode:
         pass
     try:
         return _open_and_do(settings, verb, arguments, alone)
     except BusyError as busy:
         try:
-            return _ask(settings, verb, arguments, seconds)
+            return _ask(settings, verb, arguments, seconds, told)
         except control.NoNode:
             raise busy from None
 
@@ -69,9 +72,16 @@ def ask_node(settings: Settings, verb: str) -> Answer:
         ) from None
 
 
-def _ask(settings: Settings, verb: str, arguments: Mapping[str, Any], seconds: float) -> Answer:
+def _ask(
+    settings: Settings,
+    verb: str,
+    arguments: Mapping[str, Any],
+    seconds: float,
+    told: Told | None = None,
+) -> Answer:
     def ask(verb: str, arguments: Mapping[str, Any]) -> Result:
-        return control.ask(settings.folder(), verb, arguments, settings.now, timeout=seconds)
+        folder, now = settings.folder(), settings.now
+        return control.ask(folder, verb, arguments, now, timeout=seconds, told=told)
 
     result = ask(verb, arguments)
     return Answer(result, {} if settings.json else ask("heading", {}))
@@ -83,5 +93,14 @@ def _open_and_do(
     with open_home(settings.folder(), settings.passphrase()) as home:
         desk = Desk(home.replica, random=os.urandom)
         now = settings.moment()
+        _keep_up(home, now)
         result = alone(home) if alone else execute(desk, verb, arguments, now)
         return Answer(result, {} if settings.json else execute(desk, "heading", {}, now))
+
+
+def _keep_up(home: OpenHome, now: int) -> None:
+    """Erase what is over, as a running node does; on a full disk reading goes on without it."""
+    try:
+        upkeep.tend(home.replica, now, os.urandom)
+    except StoreFull as error:
+        say(str(error))

@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Final
+
+import click
 
 from meshaid import home
 from meshaid.errors import InvalidInput, MeshaidError
 
+PIPE: Final = Path("-")
+"""Where a file is asked for: standard input or output."""
 
-def check_free(path: Path) -> None:
+
+def check_free(path: Path, instead: str = "choose another name") -> None:
     """Refuse to overwrite. Raises InvalidInput when there is something with this name."""
     if path.exists() or path.is_symlink():
-        raise InvalidInput(f"there is a file {path} already; choose another name")
+        raise InvalidInput(f"there is a file {path} already; {instead}")
 
 
 def write_private(path: Path, content: bytes, *, replace: bool = False) -> None:
@@ -39,10 +45,13 @@ def write_private(path: Path, content: bytes, *, replace: bool = False) -> None:
 
 
 def read_at_most(path: Path, most: int) -> bytes:
-    """A file's content. Raises InvalidInput when it cannot be read or is larger than `most`."""
+    """A file's content, or that of standard input for `PIPE`.
+
+    Raises InvalidInput when it cannot be read or is larger than `most`.
+    """
     try:
-        with path.open("rb") as file:
-            content = file.read(most + 1)
+        with click.open_file(str(path), "rb") as file:
+            content: bytes = file.read(most + 1)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise InvalidInput(f"the file cannot be read ({reason}); check its name") from error

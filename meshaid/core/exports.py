@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,11 +18,11 @@ from meshaid.core.amounts import show_amount
 from meshaid.core.fields import Amount, Time, Value
 from meshaid.core.records import Held, Record, read_record
 from meshaid.core.schema import KINDS
+from meshaid.core.tabular import shielded
+from meshaid.core.texts import JSON_ESCAPES
 from meshaid.core.times import show_time
 from meshaid.errors import InvalidInput
 
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
-_LINE_ENDS: Final = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
 _BYTES: Final = "base16"
 """The one key of an object that stands for bytes; JSON has none."""
 
@@ -60,8 +59,7 @@ def _cells(record: Record) -> dict[str, str]:
 
 def _cell(value: Value, *, amount: bool, time: bool) -> str:
     if isinstance(value, str):
-        # A spreadsheet would run such a cell as a formula. The mark comes off when it is read.
-        return "'" + value if _FORMULA.match(value) else value
+        return shielded(value)
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, int):
@@ -96,8 +94,9 @@ def write_json_lines(
 
 
 def _one_line(value: object) -> str:
-    """JSON in which no reader of lines, however it splits, finds an end of line."""
-    return json.dumps(value, ensure_ascii=False).translate(_LINE_ENDS)
+    """JSON in which no reader of lines, however it splits, finds an end of line, and no terminal
+    a command."""
+    return json.dumps(value, ensure_ascii=False).translate(JSON_ESCAPES)
 
 
 def read_json_lines(text: str) -> list[Record]:
@@ -127,7 +126,7 @@ def _from_json(number: int, line: str) -> Record:
             held[name] = [_held(value) for value in values]
         held["kind"] = [row["kind"]]
         return read_record(str(row["id"]), held)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(f"line {number}: is no record ({type(error).__name__})") from None
 
 

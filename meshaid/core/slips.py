@@ -1,30 +1,30 @@
-"""Tables of slips: read from CSV that people made, written as CSV and as JSON lines.
+"""Slips: rows of tables, each of which can become a record.
 
 A column is named as the field it holds. Beside the fields there are `kind`; `id`, by which a row is
-known again when it is imported twice; and `minute`, `needed_by_minute`, `available_until_minute`,
-which count from a start given at import. A bad row is refused with its line and reason, the rest
-goes in. Whether a row is new is the caller's question: the import key answers it.
-Source: docs/protocol.md, "Import and export"; RFC 4180.
+known again when it is imported twice; `minute`, `needed_by_minute`, `available_until_minute`, which
+count from a start given at import; and `exercise`. A bad row is refused with its line and reason,
+the rest goes in. Whether a row is new is the caller's question: the import key answers it.
+
+Here is the one way from named cells to a slip. Each kind of table names its cells itself: our own
+(own_tables.py), those of other tools (crosswalk.py), and HXL (hxl.py).
+Source: docs/protocol.md, "Import and export".
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, final
 
-from meshaid import limits
 from meshaid.core import ids, spoken
 from meshaid.core.fields import REFERENCE, Value
-from meshaid.core.records import check_together, complete_record, kind_named, validate_fields
+from meshaid.core.records import complete_record, kind_named, validate_fields
 from meshaid.core.schema import KINDS
-from meshaid.core.texts import unify_digits
+from meshaid.core.texts import looks_like_contact, unify_digits
 from meshaid.errors import InvalidInput
 
 FORMAT: Final = "csv"
@@ -42,13 +42,44 @@ MINUTE_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Columns counted in minutes from the start, and the field each gives."""
 
+SLIP_FIELDS: Final = frozenset(n for kind in SLIP_KINDS for n in KINDS[kind].fields) - {"rev"}
+"""Every field that a cell can fill."""
+COLUMNS: Final = SLIP_FIELDS | {"kind", "id", "exercise", *MINUTE_COLUMNS}
+"""Every name of a column that is read."""
+
+CONTACT_NOTE: Final = "its words seem to hold a telephone number, address or link: all will read it"
+"""What is said of a row that went in as it stood."""
+IMPORT_KEY: Final = re.compile(r"[a-z2-7]{26}")
+"""The shape of an import key."""
 _NO_SUCH_FIELD: Final = frozenset({"", "0", "no", "false"})
 """Cells that say nothing, in a column that the row's kind does not have."""
-_FIELDS: Final = frozenset(name for kind in SLIP_KINDS for name in KINDS[kind].fields) - {"rev"}
-_READ: Final = _FIELDS | {"kind", "id", *MINUTE_COLUMNS}
-_IMPORT_KEY: Final = re.compile(r"[a-z2-7]{26}")
+_SHOWN_COLUMNS: Final = 40
+_SHOWN_CHARS: Final = 40
+"""How many columns an error names, and how much of each."""
+_SAY_WHAT: Final = frozenset({"title", "text", "category", "topic"})
 _MINUTES: Final = re.compile(r"-?\d{1,9}")
-_SHIELDED: Final = re.compile(r"'+[=+\-@\t\r]")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a person says about a file before it is read; nothing of it is needed."""
+
+    start: int | None = None
+    """Seconds since 1970 from which the columns of minutes count."""
+    where: Mapping[str, str] = field(default_factory=dict)
+    """Only rows whose cell in each of these columns is exactly this, any column at all."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """The field that a column gives, by the column's name, against what its name says; an empty
+    field leaves the column out."""
+    kind: str = ""
+    """The kind of rows that do not say theirs."""
+    category: str = ""
+    """The category of rows whose own words do not tell one."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Category codes by what people call them, before what meshaid knows of itself."""
+    exercise: bool = False
+    """Whether the community is an exercise: only there rows of exercises are taken."""
 
 
 @final
@@ -64,7 +95,7 @@ class Slip:
     fields: Mapping[str, Value]
     """Values to write, for `records.complete_record`; `import_key` is among them."""
     links: Mapping[str, str]
-    """Fields that name another row by its id, to be resolved through `import_key(id)`."""
+    """Fields that name another row: by its id, to be resolved through `SlipTable.key_of`."""
 
     def __repr__(self) -> str:
         return f"<Slip line={self.line} kind={self.kind}>"
@@ -79,13 +110,28 @@ class Slip:
 @final
 @dataclass(slots=True)
 class SlipTable:
-    """What a table holds."""
+    """What a file holds."""
 
+    format: str = FORMAT
+    """What it was read as: csv, table (somebody else's columns), hxl, jsonl or cap."""
     rows: list[Slip] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
     """Line and reason of each row that is left out. A reason holds nothing of the row."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """The field that each column gave, by the column's name in the file."""
     ignored_columns: list[str] = field(default_factory=list)
-    """Columns that are no fields, in the file's order, each once."""
+    """Columns that give nothing, in the file's order, each once."""
+    labels: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """What rows called a category: the code that it gave, and how many rows."""
+    notes: list[tuple[int, str]] = field(default_factory=list)
+    """Line and remark where a row went in, but not all of it, or not as it stood."""
+    ended: list[str] = field(default_factory=list)
+    """Import keys of what a file takes back: alerts that it cancels or replaces."""
+
+    def key_of(self, row_id: str) -> str:
+        """The import key of the row with this id, in this file or an earlier one of its kind."""
+        own = self.format if self.format in ("hxl", "cap") else FORMAT
+        return import_key(row_id, format_name=own)
 
 
 def import_key(row: str, *, format_name: str = FORMAT) -> str:
@@ -104,136 +150,113 @@ def normalised_row(cells: Mapping[str, str]) -> str:
     return "\n".join(f"{name}={cell}" for name, cell in sorted(cells.items()) if cell)
 
 
-def read_slips(
-    source: bytes | str, *, start: int | None = None, where: Mapping[str, str] | None = None
-) -> SlipTable:
-    """Read a table of slips.
+def is_own(header: Sequence[str], reading: Reading) -> bool:
+    """Whether a header names its columns as fields do: `kind` is among them, and what says what a
+    row is about."""
+    names = {column_name(cell) for cell in header}
+    told = names.union(reading.columns.values())
+    return "kind" in names and "kind" not in reading.columns and not told.isdisjoint(_SAY_WHAT)
 
-    Args:
-      source: the file; bytes must be UTF-8, with or without a byte order mark.
-      start: seconds since 1970 from which the minute columns count.
-      where: only rows whose cell in each of these columns is exactly this, any column at all.
-    Returns:
-      The rows to import, those refused, and the columns that are no fields.
+
+def column_name(cell: str) -> str:
+    """A header's cell as the name that is compared: NFC, trimmed, lower case."""
+    return unicodedata.normalize("NFC", cell.strip()).lower()
+
+
+def chosen_field(column: str, reading: Reading) -> str | None:
+    """The field that a person chose for this column; None where nothing was said of it.
+
     Raises:
-      InvalidInput: the file as a whole cannot be used; the text says what to do.
+      InvalidInput: there is no such field, or none that a table may set.
     """
-    text = _decoded(source)
-    lines = _lines(text, _separator(text))
-    header, fault = next(((cells, reason) for _, cells, reason in lines), ([], ""))
-    if fault:
-        raise InvalidInput(f"line 1: {fault}")
-    columns = _checked_header(header)
-    where = where or {}
+    for name, wanted in reading.columns.items():
+        if column_name(name) == column:
+            if wanted and wanted not in COLUMNS:
+                near = ", ".join(sorted(COLUMNS))
+                raise InvalidInput(f"--map: a column can give {near}")
+            return wanted
+    return None
+
+
+def check_where(where: Mapping[str, str], columns: Sequence[str]) -> None:
+    """Raises InvalidInput for a column that is not there."""
     for name in where.keys() - set(columns):
-        raise InvalidInput(
-            f"--where: the table has no column {name!r}; it has {', '.join(columns)}"
-        )
-    if start is None and not MINUTE_COLUMNS.keys().isdisjoint(columns):
-        raise InvalidInput(
-            "this table counts minutes; say from when: --start 2026-03-01T14:00+01:00"
-        )
-    table = SlipTable(ignored_columns=[name for name in columns if name and name not in _READ])
-    seen: dict[str, int] = {}
-    for line, raw, reason in lines:
-        if reason:
-            table.refused.append((line, reason))
-            continue
-        filled = map(_unshielded, raw)
-        cells = {name: next(filled, "") for name in columns}
-        if not any(cells.values()) or any(cells[name] != want for name, want in where.items()):
-            continue
+        named = [column[:_SHOWN_CHARS] for column in columns if column][:_SHOWN_COLUMNS]
+        raise InvalidInput(f"--where: the table has no column {name!r}; it has {', '.join(named)}")
+
+
+@final
+class SlipReader:
+    """The one way from named cells to slips: each row is added to a table, or refused there."""
+
+    def __init__(self, table: SlipTable, reading: Reading, *, warns: bool = True) -> None:
+        """Read into a table; `warns` of words that seem to hold a contact, in a note."""
+        self._table = table
+        self._warned = ("title", "text") if warns else ()
+        self._reading = reading
+        self._seen: dict[str, int] = {}
+
+    def read(
+        self, line: int, cells: Mapping[str, str], fault: str = "", *, key: str = ""
+    ) -> Slip | None:
+        """Take one row: its cells by the names of COLUMNS, others do no harm.
+
+        Args:
+          fault: why the row cannot be used, if that is known already.
+          key: what tells the row from others, where it is not its id or these cells.
+        Returns:
+          The slip that was added, or None: the table says why.
+        """
         try:
-            if len(raw) > len(columns):
-                raise InvalidInput(f"has {len(raw)} cells, the header {len(columns)}")
-            slip = _slip(line, cells, start or 0)
-            first = seen.setdefault(slip.import_key, line)
+            if fault:
+                raise InvalidInput(fault)
+            slip = self._slip(line, cells, key)
+            first = self._seen.setdefault(slip.import_key, line)
             if first != line:
                 raise InvalidInput(f"repeats line {first}; give each row an `id` of its own")
         except InvalidInput as error:
-            table.refused.append((line, str(error)))
-        else:
-            table.rows.append(slip)
-    return table
+            self._table.refused.append((line, str(error)))
+            return None
+        self._table.rows.append(slip)
+        if any(looks_like_contact(str(slip.fields.get(name, ""))) for name in self._warned):
+            self._table.notes.append((line, CONTACT_NOTE))
+        return slip
+
+    def _slip(self, line: int, cells: Mapping[str, str], key: str) -> Slip:
+        start = self._reading.start or 0
+        code = (cells.get("kind") or self._reading.kind).casefold()
+        if code not in SLIP_KINDS:
+            raise InvalidInput(f"kind: must be one of {', '.join(SLIP_KINDS)}")
+        if not self._reading.exercise and _says_yes(cells.get("exercise", "")):
+            raise InvalidInput("exercise: comes from an exercise; it is no record of this board")
+        entered = _entered(code, cells, start)
+        links = _links(entered)
+        if entered.get("closed_reason") and not entered.get("status"):
+            entered["status"] = "closed"
+        fields = validate_fields(code, entered)
+        fields["import_key"] = self._key({**cells, "kind": code}, key)
+        ref = _kept_ref(cells.get("ref", ""))
+        if ref:
+            fields["ref"] = ref
+        complete_record(code, fields, now=start, ref=ref)  # whether the fields go together
+        row_id = cells.get("id", "")
+        return Slip(line, row_id, code, MappingProxyType(fields), MappingProxyType(links))
+
+    def _key(self, cells: Mapping[str, str], key: str) -> str:
+        """The row's own import key if it carries one (our export does), else of its id or cells."""
+        given = cells.get("import_key", "")
+        if IMPORT_KEY.fullmatch(given):
+            return given
+        known = {n: cell for n, cell in cells.items() if n in COLUMNS and n != "exercise"}
+        return self._table.key_of(cells.get("id") or key or normalised_row(known))
 
 
-# ---- the file
-
-
-def _decoded(source: bytes | str) -> str:
-    if len(source) > limits.CSV_BYTES:
-        raise InvalidInput(f"the table is larger than {limits.CSV_BYTES} bytes; split it")
-    if isinstance(source, str):
-        return source.removeprefix("\ufeff")
-    try:
-        text = source.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"the table is not in UTF-8 (byte {error.start}); "
-            "in the spreadsheet choose 'save as', CSV UTF-8, and import that file"
-        ) from None
-    if "\0" in text:
-        raise InvalidInput("this is no UTF-8 text; save the table as CSV UTF-8, then import it")
-    return text
-
-
-def _separator(text: str) -> str:
-    """Comma, semicolon or TAB: whichever the header has most of, outside quotes."""
-    header = re.sub(r'"[^"]*"', "", text.lstrip("\r\n").partition("\n")[0])
-    return max(",;\t", key=header.count)
-
-
-def _lines(text: str, separator: str) -> Iterator[tuple[int, list[str], str]]:
-    """First line, cells, and what is wrong, for each row that is not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    count = 0
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, [], f"is no CSV row ({error}); check its quotes"
-            continue
-        if cells:
-            count += 1
-            if count > limits.CSV_ROWS + 1:
-                raise InvalidInput(f"the table has more than {limits.CSV_ROWS} rows; split it")
-            yield line, cells, ""
-
-
-def _checked_header(header: list[str]) -> list[str]:
-    columns = [unicodedata.normalize("NFC", name.strip()).lower() for name in header]
-    if "kind" not in columns:
-        raise InvalidInput(
-            "the first line must name the columns, `kind` among them (need, offer or notice); "
-            "the others are named as the fields they hold, such as title, category, quantity"
-        )
-    named = [name for name in columns if name]
-    for name in named:
-        if named.count(name) > 1:
-            raise InvalidInput(f"two columns are named {name!r}; rename one of them")
-    return columns
-
-
-def _unshielded(cell: str) -> str:
-    """The cell without the mark that keeps spreadsheets from taking it for a formula."""
-    plain = cell[1:] if _SHIELDED.match(cell) else cell
-    return plain.strip()
-
-
-# ---- one row
-
-
-def _slip(line: int, cells: Mapping[str, str], start: int) -> Slip:
-    code = cells["kind"].casefold()
-    if code not in SLIP_KINDS:
-        raise InvalidInput(f"kind: must be one of {', '.join(SLIP_KINDS)}")
+def _entered(code: str, cells: Mapping[str, str], start: int) -> dict[str, object]:
+    """What the cells enter into fields of this kind."""
     known = kind_named(code).fields
     entered: dict[str, object] = {}
     for name, cell in cells.items():
-        if name not in _FIELDS or name in ("ref", "import_key"):
+        if name not in SLIP_FIELDS or name in ("ref", "import_key"):
             continue
         if name in known:
             entered[name] = cell
@@ -244,16 +267,11 @@ def _slip(line: int, cells: Mapping[str, str], start: int) -> Slip:
             if name not in known:
                 raise InvalidInput(f"{column}: no field of kind {code}; empty this cell")
             entered[name] = start + 60 * _minutes(column, cells[column])
-    links = _links(entered)
-    if entered.get("closed_reason") and not entered.get("status"):
-        entered["status"] = "closed"
-    fields = validate_fields(code, entered)
-    fields["import_key"] = _key(cells)
-    ref = _kept_ref(cells.get("ref", ""))
-    if ref:
-        fields["ref"] = ref
-    check_together(code, complete_record(code, fields, now=start, ref=ref))
-    return Slip(line, cells.get("id", ""), code, MappingProxyType(fields), MappingProxyType(links))
+    return entered
+
+
+def _says_yes(cell: str) -> bool:
+    return cell.strip().casefold() not in _NO_SUCH_FIELD
 
 
 def _minutes(column: str, cell: str) -> int:
@@ -272,15 +290,6 @@ def _links(entered: dict[str, object]) -> dict[str, str]:
             links[name] = cell
             del entered[name]
     return links
-
-
-def _key(cells: Mapping[str, str]) -> str:
-    """The row's own import key if it carries one (our export does), else of its id or its cells."""
-    given = cells.get("import_key", "")
-    if _IMPORT_KEY.fullmatch(given):
-        return given
-    known = {name: cell for name, cell in cells.items() if name in _READ}
-    return import_key(cells.get("id") or normalised_row(known))
 
 
 def _kept_ref(cell: str) -> str:
