@@ -15,23 +15,23 @@ import itertools
 import threading
 import time
 import weakref
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, TypeVar, final
+from typing import Any, Concatenate, ParamSpec, TypeVar, final
 
 import trio
 
 from meshaid import limits
 from meshaid.board_face import BoardFace, Watcher
-from meshaid.core.rows import Row
 from meshaid.errors import ClosedError
 from meshaid.events import BoardEvent
 from meshaid.network import OpenDiscovery
 from meshaid.node import Clock, Node, Observer
 from meshaid.node import open_node as open_trio_node
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -61,52 +61,75 @@ class BlockingWatcher:
             yield event
 
 
+def _waiting(
+    method: Callable[Concatenate[BoardFace, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[BlockingBoard, P], T]:
+    """The same call for another thread: it waits until the coroutine is done."""
+
+    @wraps(method)
+    def call(self: BlockingBoard, /, *args: P.args, **options: P.kwargs) -> T:
+        return self.call(partial(method, self.board, *args, **options))
+
+    return call
+
+
 @final
 class BlockingBoard:
-    """The board of a node; each method as that of `BoardFace`, but it waits."""
+    """The board of a node; each call as that of `BoardFace`, but it waits."""
 
     def __init__(self, node: BlockingNode, board: BoardFace) -> None:
-        self._node = node
-        self._board = board
+        self.call = node.call
+        """For the calls of this class."""
+        self._call_soon = node.call_soon
+        self.board = board
+        """The same board in the node's thread."""
         # The board counts its watchers in the node's thread: they live and end there alone, and
         # other threads know them by number.
         self._watchers: dict[int, Watcher] = {}
         self._numbers = itertools.count()
 
-    def add_need(self, title: str, **fields: object) -> Row:
-        """Write a need. Raises InvalidInput naming the field; StoreError, StoreFull."""
-        return self.add("need", title=title, **fields)
+    add_need = _waiting(BoardFace.add_need)
+    add_offer = _waiting(BoardFace.add_offer)
+    add_notice = _waiting(BoardFace.add_notice)
+    add = _waiting(BoardFace.add)
+    enter = _waiting(BoardFace.enter)
+    check = _waiting(BoardFace.check)
+    emergency = _waiting(BoardFace.emergency)
+    hub = _waiting(BoardFace.hub)
+    edit = _waiting(BoardFace.edit)
+    close = _waiting(BoardFace.close)
+    pause = _waiting(BoardFace.pause)
+    reopen = _waiting(BoardFace.reopen)
+    show = _waiting(BoardFace.show)
+    look = _waiting(BoardFace.look)
+    records = _waiting(BoardFace.records)
+    page = _waiting(BoardFace.page)
 
-    def add_offer(self, title: str, **fields: object) -> Row:
-        """Write an offer. Raises as `add_need`."""
-        return self.add("offer", title=title, **fields)
+    pledge = _waiting(BoardFace.pledge)
+    withdraw = _waiting(BoardFace.withdraw)
+    handed_over = _waiting(BoardFace.handed_over)
+    failed = _waiting(BoardFace.failed)
+    returned = _waiting(BoardFace.returned)
+    accept = _waiting(BoardFace.accept)
+    decline = _waiting(BoardFace.decline)
+    not_received = _waiting(BoardFace.not_received)
+    receive = _waiting(BoardFace.receive)
+    flag = _waiting(BoardFace.flag)
+    hide = _waiting(BoardFace.hide)
+    unhide = _waiting(BoardFace.unhide)
 
-    def add_notice(self, title: str, **fields: object) -> Row:
-        """Write a notice. Raises as `add_need`."""
-        return self.add("notice", title=title, **fields)
+    match = _waiting(BoardFace.match)
+    duplicates = _waiting(BoardFace.duplicates)
+    report = _waiting(BoardFace.report)
 
-    def add(self, kind: str, **fields: object) -> Row:
-        """Write a record of any kind. Raises as `add_need`."""
-        return self._node.call(partial(self._board.add, kind, **fields))
+    contact_add = _waiting(BoardFace.contact_add)
+    contact_show = _waiting(BoardFace.contact_show)
+    contact_erase = _waiting(BoardFace.contact_erase)
+    claim = _waiting(BoardFace.claim)
+    claim_code = _waiting(BoardFace.claim_code)
 
-    def edit(self, ref: str, **fields: object) -> Row:
-        """Change one of this member's own records. Raises as `BoardFace.edit`."""
-        return self._node.call(partial(self._board.edit, ref, **fields))
-
-    def close(self, ref: str, reason: str, *, duplicate_of: str = "") -> Row:
-        """Close one of this member's own records. Raises as `BoardFace.close`."""
-        return self._node.call(partial(self._board.close, ref, reason, duplicate_of=duplicate_of))
-
-    def show(self, ref: str) -> Row:
-        """One record, ended or not. Raises NotFound, Ambiguous, InvalidInput."""
-        return self._node.call(partial(self._board.show, ref))
-
-    def records(
-        self, *, kind: str = "", category: str = "", status: str = "", text: str = ""
-    ) -> list[Row]:
-        """The rows of the board in its order. Raises InvalidInput."""
-        read = partial(self._board.records, kind=kind, category=category, status=status, text=text)
-        return self._node.call(read)
+    import_file = _waiting(BoardFace.import_file)
+    export = _waiting(BoardFace.export)
 
     def watch(self, *, timeout: float | None = None) -> BlockingWatcher:
         """What changes on the board from this call on.
@@ -115,16 +138,16 @@ class BlockingBoard:
         is closed, by ClosedError. An asyncio program takes one event at a time, with a timeout:
         `await asyncio.to_thread(watcher.take, 1.0)`; asyncio cannot end a thread that waits.
         """
-        return BlockingWatcher(self, self._node.call(self._open_watcher), timeout)
+        return BlockingWatcher(self, self.call(self._open_watcher), timeout)
 
     async def _open_watcher(self) -> int:
         number = next(self._numbers)
-        self._watchers[number] = self._board.watch()
+        self._watchers[number] = self.board.watch()
         return number
 
     def take(self, number: int, timeout: float | None) -> BoardEvent | None:
         """For `BlockingWatcher`."""
-        return self._node.call(partial(self._next_event, number, timeout))
+        return self.call(partial(self._next_event, number, timeout))
 
     async def _next_event(self, number: int, timeout: float | None) -> BoardEvent | None:
         watcher = self._watchers[number]
@@ -136,7 +159,7 @@ class BlockingBoard:
 
     def forget(self, number: int) -> None:
         """For `BlockingWatcher`, whose end may come in any thread at any moment."""
-        self._node.call_soon(partial(self._watchers.pop, number, None))
+        self._call_soon(partial(self._watchers.pop, number, None))
 
 
 @final

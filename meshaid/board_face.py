@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
-from typing import Final, Protocol, Self, TypeVar, final
+from typing import Final, Self, final
 from weakref import WeakSet
 
 import trio
 
-from meshaid.core.rows import Row
+from meshaid.calls import Working
 from meshaid.desk import Desk
 from meshaid.events import BoardEvent
-
-T = TypeVar("T")
+from meshaid.file_calls import FileCalls
+from meshaid.finding_calls import FindingCalls
+from meshaid.note_calls import NoteCalls
+from meshaid.record_calls import RecordCalls
+from meshaid.saying_calls import SayingCalls
 
 WATCH_BUFFER: Final = 1_024
 """Events kept for a watcher that is slow to take them; the oldest go first."""
-
-
-class Working(Protocol):
-    """What the board needs of its node: work is done on the store thread, in turn."""
-
-    async def work(self, work: Callable[[], T]) -> T: ...
 
 
 @final
@@ -63,7 +59,7 @@ class Watcher:
 
 
 @final
-class BoardFace:
+class BoardFace(RecordCalls, SayingCalls, FindingCalls, NoteCalls, FileCalls):
     """The board of an open node.
 
     Fields are those of the kind (docs/reference/records.md): `category`, `quantity`, `unit`,
@@ -72,60 +68,8 @@ class BoardFace:
     """
 
     def __init__(self, node: Working, desk: Desk, clock: Callable[[], float]) -> None:
-        self._node = node
-        self._desk = desk
-        self._clock = clock
+        super().__init__(node, desk, clock)
         self._watchers: WeakSet[Watcher] = WeakSet()
-
-    async def add_need(self, title: str, **fields: object) -> Row:
-        """Write a need. Raises InvalidInput naming the field; StoreError, StoreFull."""
-        return await self.add("need", title=title, **fields)
-
-    async def add_offer(self, title: str, **fields: object) -> Row:
-        """Write an offer. Raises as `add_need`."""
-        return await self.add("offer", title=title, **fields)
-
-    async def add_notice(self, title: str, **fields: object) -> Row:
-        """Write a notice. Raises as `add_need`."""
-        return await self.add("notice", title=title, **fields)
-
-    async def add(self, kind: str, **fields: object) -> Row:
-        """Write a record of any kind. Raises as `add_need`."""
-        return await self._node.work(partial(self._desk.add, kind, fields, self._now()))
-
-    async def edit(self, ref: str, **fields: object) -> Row:
-        """Change one of this member's own records; a value of None takes a field away.
-
-        Raises InvalidInput, NotFound, Ambiguous; StoreError, StoreFull.
-        """
-        return await self._node.work(partial(self._desk.edit, ref, fields, self._now()))
-
-    async def close(self, ref: str, reason: str, *, duplicate_of: str = "") -> Row:
-        """Close one of this member's own records. Raises as `edit`."""
-        close = partial(self._desk.close, ref, reason, self._now(), duplicate_of=duplicate_of)
-        return await self._node.work(close)
-
-    async def show(self, ref: str) -> Row:
-        """One record, ended or not. Raises NotFound, Ambiguous, InvalidInput."""
-        now = self._now()
-
-        def find() -> Row:
-            board = self._desk.board(now)
-            return board.row(board.find(ref))
-
-        return await self._node.work(find)
-
-    async def records(
-        self, *, kind: str = "", category: str = "", status: str = "", text: str = ""
-    ) -> list[Row]:
-        """The rows of the board in its order; see `core.board.Board.rows`. Raises InvalidInput."""
-        now = self._now()
-
-        def read() -> list[Row]:
-            board = self._desk.board(now)
-            return board.rows(kind=kind, category=category, status=status, text=text)
-
-        return await self._node.work(read)
 
     def watch(self) -> Watcher:
         """What changes on the board from now on, for `async for event in node.board.watch()`."""
@@ -141,6 +85,3 @@ class BoardFace:
         """Give an event to everybody who watches. For the node."""
         for watcher in self._watchers:
             watcher.put(event)
-
-    def _now(self) -> int:
-        return int(self._clock())

@@ -8,41 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from meshaid.core import ids, spoken
 from meshaid.core.board import Board
 from meshaid.core.document import Edit
-from meshaid.core.fields import Value
+from meshaid.core.fields import REFERENCE, Value
+from meshaid.core.hub_records import counting_hubs
 from meshaid.core.ledger import Fields
+from meshaid.core.promising import promised_against
 from meshaid.core.records import (
     Record,
     close_fields,
     complete_record,
     edit_fields,
+    expires_at,
     new_record,
+    next_revision,
+    same_value,
 )
 from meshaid.core.replica import Replica
 from meshaid.core.roster import Roster
 from meshaid.core.rows import Author, Row
-from meshaid.core.slips import Slip, import_key, read_slips
-from meshaid.errors import InvalidInput, StoreError
+from meshaid.core.schema import KINDS
+from meshaid.errors import InvalidInput, NotFound, StoreError, concerning
 from meshaid.record_cache import RecordCache
 
 _RECORD_ID_BYTES = 10
 _CODE_TRIES = 1_000
 _SPOKEN_KINDS = ("need", "offer", "notice")
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What came of an imported table; `refused` holds (line, reason)."""
-
-    imported: int
-    refused: tuple[tuple[int, str], ...]
-    ignored_columns: tuple[str, ...]
-    unresolved: tuple[tuple[int, str], ...]
-    """(line, field) of links to slips that nobody here has imported."""
+_WITH_STATUS = ("need", "offer", "hub")
+"""Kinds whose author opens, pauses and closes them."""
+_RESTATED = frozenset({"quantity", "unit", "whole", "hold_until"})
+"""Fields with which a pledger says again what to count on."""
 
 
 class Desk:
@@ -51,20 +48,41 @@ class Desk:
     def __init__(self, replica: Replica, *, random: Callable[[int], bytes]) -> None:
         self.replica = replica
         self.random = random
+        self.member = ids.id_text(replica.identity.member)
+        """The id of the member whose device this is."""
         self._cache = RecordCache(replica)
         self._roster: Roster | None = None
         self._authors: dict[str, Author] = {}
+        self._laid_out: tuple[Board | None, dict[str, Author], tuple[int, int]] = None, {}, (0, 0)
 
     # ---- seeing
     def board(self, now: int) -> Board:
-        """The board at this moment (seconds since 1970)."""
-        return self._board(self._cache.all(), now)
+        """The board at this moment (seconds since 1970); the same one until something changes."""
+        authors, generation = self.authors(), self._cache.generation
+        board, told, at = self._laid_out
+        if board is None or (generation, now) != at or authors != told:
+            board = self._board(self._cache.all(), now)
+            self._laid_out = board, authors, (generation, now)
+        return board
+
+    def board_around(self, references: Iterable[str], now: int) -> Board:
+        """A board of these records and of all that plays a part in their rows: quicker to lay out,
+        and each of these looks as on the whole one."""
+        return self._board(self._cache.around(references), now)
 
     def rows(self, references: Collection[str], now: int) -> dict[str, Row]:
         """Some records as rows, without laying out the whole board; only readable ones."""
-        board = self._board(self._cache.around(references), now)
+        board = self.board_around(references, now)
         found = {reference: board.record(reference) for reference in references}
         return {name: board.row(record) for name, record in found.items() if record is not None}
+
+    def bearing(self, references: Iterable[str]) -> set[str]:
+        """See `RecordCache.bearing`."""
+        return self._cache.bearing(references)
+
+    def take_moved(self) -> set[str]:
+        """References of what the board may show differently since this was asked last."""
+        return self._cache.take_moved()
 
     def _board(self, records: Iterable[Record], now: int) -> Board:
         return Board(records, now=now, members=self.authors(), exercise=self.is_exercise())
@@ -101,155 +119,154 @@ class Desk:
         """Write a new record; it is durable when this returns.
 
         Raises:
-          InvalidInput: a field does not fit; it names the field. Nothing was written.
+          InvalidInput: fields do not fit, do not go together or are missing, all of them at once in
+            its `fields`. Nothing was written.
           StoreError, StoreFull: nothing was written.
         """
-        ref = self._draw_code(self._cache.codes()) if kind in _SPOKEN_KINDS else ""
-        fields = new_record(kind, entered, now=now, ref=ref)
-        name = self._new_id()
-        self.replica.write(_making(name, fields))
-        return self._shown(name, now)
+        return self._write(new_record(kind, entered, now=now, ref=self._new_code(kind)), now)
+
+    def write_record(self, kind: str, written: Mapping[str, Value], now: int) -> Row:
+        """Write a new record of valid fields: as `records.validate_fields` gives them.
+
+        Raises InvalidInput: the fields do not go together; StoreError, StoreFull.
+        """
+        fields = complete_record(kind, written, now=now, ref=self._new_code(kind))
+        return self._write(fields, now)
+
+    def _new_code(self, kind: str) -> str:
+        return self.draw_code(self._cache.codes()) if kind in _SPOKEN_KINDS else ""
+
+    def _write(self, fields: Mapping[str, Value], now: int) -> Row:
+        name = self.new_id()
+        self.replica.write(making(name, fields))
+        return self.shown(name, now)
 
     def edit(self, ref: str, entered: Mapping[str, object], now: int) -> Row:
-        """Change fields of one of this member's own records.
+        """Change fields of one of this member's own records; None takes a field away.
+
+        A pledge whose amount or hold is edited is meant for its need as the need is now.
 
         Raises:
           InvalidInput, NotFound, Ambiguous: nothing was written.
+          StoreError, StoreFull: nothing was written.
         """
-        record = self._own(ref, now)
-        self._write_changes(record, edit_fields(record, entered, now=now))
-        return self._shown(record.id, now)
+        record = self.find_own(ref, now)
+        changes = edit_fields(record, entered, now=now)
+        if record.kind == "pledge" and changes.keys() & _RESTATED:
+            need = self.board(now).record(record.text("need"))
+            changes |= promised_against(need) if need is not None else {}
+        self.change(record, changes)
+        return self.shown(record.id, now)
+
+    def restate(self, record: Record, written: Mapping[str, Value | None], now: int) -> Row:
+        """Write valid fields into an own record, as it stands on the board now."""
+        self.change(record, {**written, "rev": next_revision(record)})
+        return self.shown(record.id, now)
 
     def close(self, ref: str, reason: str, now: int, *, duplicate_of: str = "") -> Row:
-        """Close one of this member's own records. Raises as `edit`."""
-        record = self._own(ref, now)
-        other = self.board(now).find(duplicate_of).reference if duplicate_of else ""
-        self._write_changes(record, close_fields(record, reason, duplicate_of=other))
-        return self._shown(record.id, now)
+        """Close one of this member's own needs, offers or hubs; a notice is withdrawn.
 
-    def _own(self, ref: str, now: int) -> Record:
-        record = self.board(now).find(ref)
-        if record.member != ids.id_text(self.replica.identity.member):
+        Raises as `edit`.
+        """
+        record = self.find_own(ref, now)
+        with concerning("duplicate_of"):
+            other = self.board(now).find(duplicate_of).reference if duplicate_of else ""
+        self.change(record, close_fields(record, reason, duplicate_of=other))
+        return self.shown(record.id, now)
+
+    def pause(self, ref: str, now: int) -> Row:
+        """Ask for nothing more, or give nothing more, for the time being. Raises as `edit`.
+
+        For own needs, offers and hubs.
+        """
+        record = self.find_own(ref, now)
+        if record.kind not in _WITH_STATUS:
+            raise InvalidInput(f"a {record.kind} is not paused; close it, or edit its state")
+        self.change(record, edit_fields(record, {"status": "paused"}, now=now))
+        return self.shown(record.id, now)
+
+    def reopen(self, ref: str, now: int) -> Row:
+        """Open again what was closed, paused, withdrawn or expired, and say that it is still true:
+        it gets a whole new term from now on. A notice is unconfirmed again. Raises as `edit`.
+        """
+        record = self.find_own(ref, now)
+        opened: dict[str, object] = {"status": "open"}
+        if record.kind == "notice":
+            opened = {"certainty": "unconfirmed"} if record.text("certainty") == "withdrawn" else {}
+        elif record.kind not in _WITH_STATUS:
+            raise InvalidInput(f"a {record.kind} is not reopened; write a new one")
+        hours = KINDS[record.kind].hours
+        if hours is not None:
+            opened["expires_at"] = max(now + hours * 3600, expires_at(record) or 0)
+        self.change(record, edit_fields(record, opened, now=now))
+        return self.shown(record.id, now)
+
+    def find_own(self, ref: str, now: int) -> Record:
+        """One of this member's own records. Raises NotFound, Ambiguous, InvalidInput."""
+        record = self.board(now).find(ref, member=self.member)
+        if record.member != self.member:
             raise InvalidInput("this is another member's record: only its own devices change it")
         return record
 
-    def _write_changes(self, record: Record, changes: Mapping[str, Value | None]) -> None:
+    def find_reference(self, ref: str, now: int) -> str:
+        """The reference of the record that somebody means; a whole reference is taken as it is
+        even if its record has not come here yet. Raises NotFound, Ambiguous, InvalidInput.
+        """
+        try:
+            return self.board(now).find(ref).reference
+        except NotFound:
+            whole = ref.strip().lower()
+            if REFERENCE.fullmatch(whole) is None:
+                raise
+            return whole
+
+    def change(self, record: Record, changes: Mapping[str, Value | None]) -> None:
         """Write the same into every copy of one imported row: else the copies would differ, and
         the board show two answers (docs/protocol.md, "Records", import_key)."""
         edits: list[Edit] = []
+        differing = {
+            name: value
+            for name, value in changes.items()
+            if name in record.conflicts or not same_value(value, record.fields.get(name))
+        }
         for reference in (record.reference, *record.folded):
             member, name = ids.parse_reference(reference)
             held = self.replica.ledger.record(member, name)
-            edits += _edits(name, changes, held.fields if held else {})
-        if changes:
+            edits += _edits(name, differing, held.fields if held else {})
+        if edits:
             self.replica.write(edits)
 
-    def _shown(self, name: str, now: int) -> Row:
-        """What this member has just written, as a row."""
+    def shown(self, name: str, now: int) -> Row:
+        """A record of this member, which it has just written, as a row."""
         reference = ids.reference(self.replica.identity.member, name)
         row = self.rows([reference], now).get(reference)
         if row is None:
             raise StoreError("what was just written is not on the board; open this home again")
         return row
 
-    def _new_id(self) -> str:
+    def new_id(self) -> str:
         return ids.record_id(self.random(_RECORD_ID_BYTES))
 
     def letter(self) -> str:
         """The letter that this member's spoken codes begin with; X unless it is a hub."""
-        member = self.replica.identity.member
-        letters = [
-            row.fields["letter"][0]
-            for row in self.replica.ledger.records(member, kind="hub")
-            if "letter" in row.fields
-        ]
-        return next((letter for letter in letters if isinstance(letter, str)), spoken.NO_HUB)
+        own = self.records(self.replica.identity.member)
+        hubs = [record for record in own if record.kind == "hub" and record.readable]
+        hub = counting_hubs(hubs, self.authors()).get(self.member)
+        return (hub.text("letter") if hub else "") or spoken.NO_HUB
 
-    def _draw_code(self, used: AbstractSet[str]) -> str:
-        """A spoken code that this device knows no record for."""
-        letter = self.letter()
+    def draw_code(self, used: AbstractSet[str]) -> str:
+        """A spoken code that this device knows no record for. If somebody has taken nearly all, one
+        that is in use: two records may have one code, and no need is turned away for it."""
+        letter, code = self.letter(), ""
         for _ in range(_CODE_TRIES):
             number = int.from_bytes(self.random(4), "big") % 10**spoken.DIGITS
             code = spoken.spoken_code(letter, f"{number:0{spoken.DIGITS}}")
             if code not in used:
-                return code
-        raise InvalidInput("nearly all spoken codes are in use; close what is done, then try again")
-
-    # ---- a pile of slips
-    def import_slips(
-        self, data: bytes, now: int, *, start: int, where: Mapping[str, str]
-    ) -> Imported:
-        """Bring in a table of slips. Importing it twice changes nothing (`import_key`), nor does
-        importing what this board exported: rows whose `id` is a record held here are left alone.
-
-        Args:
-          start: the time (seconds since 1970) that `minute` columns count from.
-          where: take only rows that have these values in these columns.
-        Raises:
-          InvalidInput: it is no such table; nothing was written. Bad rows are listed instead.
-        """
-        table = read_slips(data, start=start, where=where)
-        board = self.board(now)
-        known = self._imported_before()
-        fresh = [
-            slip
-            for slip in table.rows
-            if slip.import_key not in known and board.record(slip.row_id.lower()) is None
-        ]
-        names = {slip.import_key: self._new_id() for slip in fresh}
-        for key, name in names.items():
-            known[key] = ids.reference(self.replica.identity.member, name)
-        refused = list(table.refused)
-        unresolved: list[tuple[int, str]] = []
-        codes = set(self._cache.codes())
-        made: list[list[Edit]] = []
-        for slip in fresh:
-            try:
-                fields = self._slip_fields(slip, known, unresolved, codes, now)
-            except InvalidInput as error:
-                refused.append((slip.line, str(error)))
-            else:
-                made.append(_making(names[slip.import_key], fields))
-        self.replica.write_all(made)
-        return Imported(
-            len(made), tuple(sorted(refused)), tuple(table.ignored_columns), tuple(unresolved)
-        )
-
-    def _imported_before(self) -> dict[str, str]:
-        """Import key to reference of what any device of this member has imported."""
-        member = self.replica.identity.member
-        return {
-            key: ids.reference(member, row.record_id)
-            for row in self.replica.ledger.records(member)
-            for key in row.fields.get("import_key", ())
-            if isinstance(key, str)
-        }
-
-    def _slip_fields(
-        self,
-        slip: Slip,
-        known: Mapping[str, str],
-        unresolved: list[tuple[int, str]],
-        codes: set[str],
-        now: int,
-    ) -> dict[str, Value]:
-        """The whole record of one slip: its links resolved, its code kept if it is free."""
-        written = dict(slip.fields)
-        for name, row_id in slip.links.items():
-            target = known.get(import_key(row_id))
-            if target is not None:
-                written[name] = target
-            else:
-                unresolved.append((slip.line, name))
-        ref = written.get("ref")
-        if not isinstance(ref, str) or ref in codes:
-            written.pop("ref", None)
-            ref = self._draw_code(codes)
-        codes.add(ref)
-        return complete_record(slip.kind, written, now=now, ref=ref)
+                break
+        return code
 
 
-def _making(name: str, fields: Mapping[str, Value]) -> list[Edit]:
+def making(name: str, fields: Mapping[str, Value]) -> list[Edit]:
     """The edits that make a record."""
     return [("make", name), *_edits(name, fields, {})]
 

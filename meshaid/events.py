@@ -1,6 +1,7 @@
 """What a running node tells: frozen events, for `watch()`, for observers and for `meshaid run`.
 
 Events about people's words carry references; only the record events carry a row of the board.
+Events about a device that proved itself name it: its member's shown name, and the device's label.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class PeerConnected(_Event):
     device: bytes
     member: bytes
     address: str
+    member_name: str = field(default="", repr=False)
+    label: str = field(default="", repr=False)
 
 
 @final
@@ -77,6 +80,8 @@ class PeerInSync(_Event):
 
     device: bytes
     digest: str
+    member_name: str = field(default="", repr=False)
+    label: str = field(default="", repr=False)
 
 
 @final
@@ -86,6 +91,8 @@ class PeerLost(_Event):
 
     device: bytes
     reason: str
+    member_name: str = field(default="", repr=False)
+    label: str = field(default="", repr=False)
 
 
 @final
@@ -123,6 +130,8 @@ class RunRefused(_Event):
     by: str
     """us: we refused what the peer passed on; them: the peer refused what we did."""
     rule: str
+    member_name: str = field(default="", repr=False)
+    label: str = field(default="", repr=False)
 
 
 @final
@@ -138,7 +147,8 @@ class RecordAdded(_BoardEvent):
 @final
 @dataclass(frozen=True, slots=True)
 class RecordChanged(_BoardEvent):
-    """A record on the board shows something else now."""
+    """A record on the board shows something else now: it was changed itself, or a pledge, a receipt
+    or a flag that bears on it came or changed. What only time does is not told."""
 
     id: str
     row: Row = field(repr=False)
@@ -152,6 +162,14 @@ class RecordRemoved(_BoardEvent):
 
     id: str
     lagged: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NotesChanged(_Event):
+    """Sealed notes came, or were written here: `contact_show` may give something else now."""
+
+    count: int
 
 
 @final
@@ -193,6 +211,7 @@ NodeEvent: TypeAlias = (
     | ConnectionFailed
     | CardsChanged
     | RunRefused
+    | NotesChanged
     | DiscoveryFailed
     | StoreTrouble
     | WentOffline

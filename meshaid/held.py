@@ -8,7 +8,7 @@ from typing import Any
 from meshaid import limits
 from meshaid.connection import Connection
 from meshaid.core.meeting_events import Ended
-from meshaid.met import row_of
+from meshaid.met import NOBODY, Who, row_of
 
 
 @dataclass(eq=False, slots=True)
@@ -22,6 +22,8 @@ class Held:
     host: str
     device: bytes | None = None
     member: bytes | None = None
+    who: Who = NOBODY
+    """Names of a device that proved itself; kept, for the roster forgets who is removed."""
     ending: Ended | None = None
     said_not_known: bool = False
     """One side could not prove the other when this was last looked at."""
@@ -38,6 +40,7 @@ def peer_row(held: Held, last_sync: int | None) -> dict[str, Any]:
     return row_of(
         held.device,
         held.member,
+        held.who,
         held.connection.address,
         state=state,
         in_sync=meeting.in_sync,

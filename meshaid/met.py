@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from meshaid.core import ids
 from meshaid.core.replica import Replica
+from meshaid.core.roster import Roster
+
+
+class Who(NamedTuple):
+    """Whose device one is, in their own words; each empty where the roster does not know it."""
+
+    member_name: str = ""
+    label: str = ""
+
+
+NOBODY: Final = Who()
+
+
+def who(roster: Roster, device: bytes | None, member: bytes | None) -> Who:
+    """The shown name of the member, and what it calls this device of its own."""
+    named = roster.members.get(member) if member else None
+    called = roster.devices.get(device) if device else None
+    return Who(
+        named.name if named else "", called.label if called and called.member == member else ""
+    )
 
 
 def row_of(
     device: bytes | None,
     member: bytes | None,
+    named: Who,
     address: str | None,
     *,
     state: str,
@@ -21,6 +42,7 @@ def row_of(
     return {
         "device": ids.id_text(device) if device else None,
         "member": ids.id_text(member) if member else None,
+        **named._asdict(),
         "address": address,
         "state": state,
         "in_sync": in_sync,
@@ -43,6 +65,7 @@ def away_rows(
         row_of(
             device,
             view.member,
+            who(replica.roster, device, view.member),
             remembered.get(device),
             state="away",
             last_sync=met.get(device),

@@ -59,7 +59,7 @@ from meshaid.events import RunRefused as RunRefusedEvent
 from meshaid.held import Held, peer_row
 from meshaid.meet_once import Met, dial, meet, remember_meeting
 from meshaid.mesh import Links
-from meshaid.met import away_rows, last_syncs
+from meshaid.met import away_rows, last_syncs, who
 from meshaid.sockets import (
     close_all,
     has_address_of,
@@ -384,7 +384,7 @@ class Network:
         ending = held.ending
         reason = ending.ending.value if ending else "left"
         if held.device is not None:
-            self._node.tell(PeerLost(held.device, reason))
+            self._node.tell(PeerLost(held.device, reason, *held.who))
         elif not (ending and ending.ending is Ending.ITSELF):
             self._node.tell(ConnectionFailed(held.connection.address, reason))
 
@@ -400,10 +400,10 @@ class Network:
                     self._node.tell(NotYetKnown(held.connection.address, by))
             case InSync(digest):
                 held.said_not_known = False
-                self._node.tell(PeerInSync(held.device or b"", digest.hex()))
+                self._node.tell(PeerInSync(held.device or b"", digest.hex(), *held.who))
                 self._start_soon(self._remember, held)
             case RunRefused(by, _, rule, _):
-                self._node.tell(RunRefusedEvent(held.device or b"", by, rule))
+                self._node.tell(RunRefusedEvent(held.device or b"", by, rule, *held.who))
             case Ended():
                 held.ending = event
         self._spread_news()
@@ -418,6 +418,7 @@ class Network:
         if held.device == device:
             return
         held.device, held.member = device, member
+        held.who = who(self._replica.roster, device, member)
         doomed = self._links.connected(
             held.number,
             device=device,
@@ -429,7 +430,7 @@ class Network:
         for number in doomed:
             self._start_soon(self._part, self._held[number], device, member)
         if held.number not in doomed:
-            self._node.tell(PeerConnected(device, member, held.connection.address))
+            self._node.tell(PeerConnected(device, member, held.connection.address, *held.who))
         self._wake.set()
 
     async def _part(self, held: Held, device: bytes, member: bytes) -> None:

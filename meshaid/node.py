@@ -18,10 +18,10 @@ from typing import Any, Final, TypeVar, final
 
 import trio
 
-from meshaid import commands, limits
+from meshaid import commands, limits, upkeep
 from meshaid.board_face import BoardFace
 from meshaid.connection import Connection
-from meshaid.control_server import serve_control
+from meshaid.control_server import Tell, serve_control
 from meshaid.core import ids
 from meshaid.core.documents import Changed
 from meshaid.core.meeting_events import MeetingEvent
@@ -32,11 +32,13 @@ from meshaid.events import (
     BoardEvent,
     CardsChanged,
     NodeEvent,
+    NotesChanged,
     RecordAdded,
     RecordChanged,
     RecordRemoved,
     StoreTrouble,
 )
+from meshaid.file_verbs import asked_import, imported_json
 from meshaid.groups import as_itself
 from meshaid.network import Network, OpenDiscovery
 from meshaid.opening import OpenHome, open_home
@@ -57,6 +59,8 @@ class _Outcome:
     events: tuple[NodeEvent, ...]
     heard: tuple[tuple[Connection, list[MeetingEvent]], ...]
     """Connections that may have something to send now, and what their meetings told."""
+    upkeep: bool
+    """Whether the member's sealing key may have come, or a sibling that lacks it."""
 
 
 @final
@@ -74,6 +78,7 @@ class Node:
         self._counting = self._who_counts()
         authors = self._desk.authors()
         self._shown = {r.reference for r in self._desk.records() if r.member in authors}
+        self._upkeep_due = trio.Event()
         self.board = BoardFace(self, self._desk, clock)
         self.network: Network
 
@@ -92,6 +97,25 @@ class Node:
             await self.work(self._replica.heal)
         except StoreError as error:
             self.tell(StoreTrouble(str(error)))
+
+    async def tend(self) -> None:
+        """Look after the sealed notes as upkeep.py says."""
+        tend = partial(upkeep.tend, self._replica, int(self._clock()), os.urandom)
+        try:
+            await self.work(tend)
+        except StoreError as error:
+            self.tell(StoreTrouble(str(error)))
+
+    async def keep_up(self) -> None:
+        """Do so again from time to time, and when it is due.
+
+        A task of its own: what a peer sends opens no note.
+        """
+        while True:
+            with trio.move_on_after(limits.NOTE_SWEEP_SECONDS):
+                await self._upkeep_due.wait()
+            self._upkeep_due = trio.Event()
+            await self.tend()
 
     async def step(self, connection: Connection, work: Callable[[], object]) -> None:
         """The same for a connection: trouble with the disk or a document ends only its meeting."""
@@ -121,6 +145,8 @@ class Node:
             return result, self._outcome(source, connections, now, wall)
 
         result, outcome = await trio.to_thread.run_sync(job, limiter=self._thread)
+        if outcome.upkeep:
+            self._upkeep_due.set()
         for event in outcome.events:
             self.tell(event)
         for connection, heard in outcome.heard:
@@ -135,6 +161,7 @@ class Node:
         """Tell every meeting what is new, and gather what the world should hear. Store thread."""
         events: list[NodeEvent] = []
         changes, healed = self._replica.take_changes_and_heal()
+        notes = self._replica.notes.take_new()
         touched = self._touched([*changes, *healed])
         new_roster = self._replica.roster is not self._roster
         if new_roster:
@@ -142,17 +169,24 @@ class Node:
             self._counting = self._who_counts()
             events.append(CardsChanged(len(self._counting)))
             for member in sorted(self._counting ^ before):
-                touched += [record.reference for record in self._desk.records(member)]
+                theirs = [record.reference for record in self._desk.records(member)]
+                touched += [*theirs, *sorted(self._desk.bearing(theirs))]
+        touched += sorted(self._desk.take_moved())
         heard = []
         for connection in connections:
             if new_roster:
                 connection.meeting.roster_changed(now)
             for change in healed if connection is source else [*changes, *healed]:
                 connection.meeting.local_change(change.genesis, change.before, now)
-            if new_roster or changes or connection is source:
+            if notes and connection is not source:
+                connection.meeting.notes_changed(notes, now)
+            if new_roster or changes or notes or connection is source:
                 heard.append((connection, connection.meeting.events()))
         events += self._board_events(touched, wall)
-        return _Outcome(tuple(events), tuple(heard))
+        if notes:
+            events.append(NotesChanged(len(notes)))
+        lacks_key = self._replica.identity.member_sealing_seed is None
+        return _Outcome(tuple(events), tuple(heard), new_roster or (bool(notes) and lacks_key))
 
     def _who_counts(self) -> frozenset[bytes]:
         """The members whose records others see."""
@@ -169,7 +203,10 @@ class Node:
         ]
 
     def _board_events(self, touched: Sequence[str], wall: int) -> list[BoardEvent]:
-        """What changed on the board, as events with rows. Store thread."""
+        """What changed on the board, as events with rows, each record once. Store thread.
+
+        A record that others speak of is told of, too: a pledge changes what its need's row shows.
+        """
         if not touched:
             return []
         rows = self._desk.rows(touched, wall)
@@ -195,7 +232,9 @@ class Node:
             self._observer(event)
 
     # ---- what a person asks
-    async def execute(self, verb: str, arguments: Mapping[str, Any], now: int | None) -> Any:
+    async def execute(
+        self, verb: str, arguments: Mapping[str, Any], now: int | None, tell: Tell | None = None
+    ) -> Any:
         """Carry out one verb of the command line; see commands.py. For the control socket."""
         if verb == "peers":
             return {"peers": await self.peers()}
@@ -213,6 +252,10 @@ class Node:
                 raise InvalidInput("sync: needs an address, and how many seconds it may take")
             return await self.sync(address, timeout=timeout)
         moment = int(self._clock()) if now is None else now
+        if verb == "import":
+            source, form, reading = asked_import(arguments, moment)
+            done = await self.board.take_in(source, form, reading, moment, tell)
+            return imported_json(done)
         result = await self.work(partial(commands.execute, self._desk, verb, arguments, moment))
         if verb == "status":
             result |= {"listening": list(self.listening), "peers": await self.peers()}
@@ -299,6 +342,8 @@ async def open_node(
         async with as_itself() as nursery:
             await nursery.start(serve_control, opened.folder, node.execute)
             await node.heal()
+            await node.tend()
+            nursery.start_soon(node.keep_up)
             await nursery.start(node.network.run)
             try:
                 yield node

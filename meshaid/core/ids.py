@@ -63,7 +63,7 @@ def from_base32(text: str) -> bytes:
     try:
         data = base64.b32decode(text.upper() + "=" * (-len(text) % 8))
     except ValueError as error:
-        raise InvalidInput(f"{len(text)} characters are no Base32; copy it again") from error
+        raise InvalidInput(f"no Base32 has a length of {len(text)}; copy it again") from error
     if to_base32(data) != text:
         raise InvalidInput("the last character is not possible there; copy it again")
     return data

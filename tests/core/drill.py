@@ -1,7 +1,7 @@
 """The drill as records: slips in the documents of their hubs and households, and what came of them.
 
-The slips lie in examples/drill; what people did afterwards, and the states that must come of it,
-in tests/data. All of it is invented.
+The slips, what people did afterwards, and the states that must come of it lie in examples/drill.
+All of it is invented.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ from meshaid.core.amounts import show_amount
 from meshaid.core.board import Board
 from meshaid.core.derivation import Standing
 from meshaid.core.fields import Value
+from meshaid.core.own_tables import read_slips
 from meshaid.core.records import Record, close_fields, complete_record, edit_fields, new_record
 from meshaid.core.rows import Author
-from meshaid.core.slips import Slip, read_slips
+from meshaid.core.slips import Slip
 from tests.core.boards import member_id, record_id, stored
 
 ROOT = Path(__file__).resolve().parents[2]
-SLIPS = ROOT / "examples" / "drill" / "drill.csv"
-FOLLOW_UPS = ROOT / "tests" / "data" / "drill_events.csv"
-EXPECTED = ROOT / "tests" / "data" / "drill_expected.csv"
+FOLDER = ROOT / "examples" / "drill"
+SLIPS = FOLDER / "drill.csv"
+FOLLOW_UPS = FOLDER / "drill_events.csv"
+EXPECTED = FOLDER / "drill_expected.csv"
 START = 1_800_000_000
 END = START + 180 * 60
 HUBS = "CHLPR"
@@ -33,8 +35,8 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def slips() -> list[Slip]:
-    return read_slips(SLIPS.read_bytes(), start=START).rows
+def slips(folder: Path = FOLDER) -> list[Slip]:
+    return read_slips((folder / SLIPS.name).read_bytes(), start=START).rows
 
 
 def owner(hub: str, channel: str, household: str) -> str:
@@ -42,8 +44,8 @@ def owner(hub: str, channel: str, household: str) -> str:
     return member_id(household if channel == "own_device" else hub)
 
 
-def members() -> dict[str, Author]:
-    rows = [*table(SLIPS), *table(FOLLOW_UPS)]
+def members(folder: Path = FOLDER) -> dict[str, Author]:
+    rows = [*table(folder / SLIPS.name), *table(folder / FOLLOW_UPS.name)]
     households = {r["on_behalf_of"] for r in rows if r["intake_channel"] == "own_device"}
     found = {member_id(hub): Author(hub, "hub") for hub in HUBS}
     return found | {member_id(name): Author(name) for name in sorted(households)}
@@ -54,12 +56,12 @@ def moment(minute: str) -> int:
 
 
 class Replay:
-    """The drill's records after every event, by the ids of its files."""
+    """A drill's records after every event, by the ids of its files in this folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path = FOLDER) -> None:
         self.records: dict[str, Record] = {}
-        rows = {row["id"]: row for row in table(SLIPS)}
-        for slip in slips():
+        rows = {row["id"]: row for row in table(folder / SLIPS.name)}
+        for slip in slips(folder):
             row = rows[slip.row_id]
             fields = dict(slip.fields)
             # What closed a slip is told by the events.
@@ -67,7 +69,7 @@ class Replay:
                 fields.pop(name, None)
             fields = complete_record(slip.kind, fields, now=START, ref="")
             self._add(row, fields | {name: self._ref(to) for name, to in slip.links.items()})
-        for event in table(FOLLOW_UPS):
+        for event in table(folder / FOLLOW_UPS.name):
             getattr(self, f"_{event['kind']}")(event)
 
     def _add(self, row: dict[str, str], fields: dict[str, Value]) -> None:

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshaid.core import amounts
-from meshaid.core.amounts import UNITS, Contents, convert, parse_amount, parse_unit, show_amount
+from meshaid.core.amounts import (
+    UNITS,
+    Contents,
+    convert,
+    near_units,
+    parse_amount,
+    parse_unit,
+    show_amount,
+)
 from meshaid.core.tables import UNIT_ROWS
 from meshaid.errors import InvalidInput
 
@@ -95,6 +103,12 @@ def test_an_unknown_unit_is_kept_as_typed_and_converts_to_nothing() -> None:
     for typed in ("", "a unit of seventeen"):
         with pytest.raises(InvalidInput):
             parse_unit(typed)
+
+
+def test_a_unit_that_nobody_knows_has_near_ones() -> None:
+    assert near_units("litrs") == ["L"]
+    assert near_units("peices") == ["piece"]
+    assert near_units("L") == near_units("qqqq") == []
 
 
 def test_packs_convert_through_what_one_holds() -> None:

@@ -36,6 +36,10 @@ from meshaid.core.messages import (
     Ping,
     Pong,
     Refused,
+    Sealed,
+    SealedDigest,
+    SealedList,
+    SealedWant,
     Want,
     Wanted,
     decode,
@@ -47,7 +51,7 @@ from tests import message_reader, tiny_msgpack
 from tests.vectors import make_messages
 
 VECTORS: dict[str, Any] = json.loads(make_messages.FILE.read_text("utf-8"))
-PACKED = (Cards, Delta)
+PACKED = (Cards, Delta, Sealed)
 """Their bytes depend on the compressor."""
 
 names = st.binary(min_size=16, max_size=16)
@@ -79,6 +83,10 @@ any_message: st.SearchStrategy[Message] = st.one_of(
     st.builds(Refused, names, rules, names),
     st.builds(Bye, st.sampled_from(ByeReason)),
     st.sampled_from([NotKnown(), Ping(), Pong()]),
+    st.builds(SealedList, tables.map(lambda table: tuple(table.items()))),
+    st.builds(Sealed, st.integers(0, limits.MAX_REQUEST), payloads | st.just(())),
+    st.builds(SealedDigest, names),
+    st.builds(SealedWant, numbers, lists),
 )
 
 
@@ -109,8 +117,8 @@ def test_golden_refusal(vector: list[str]) -> None:
 def test_vectors_show_every_message() -> None:
     shown = {type(message) for _, message in make_messages.MESSAGES}
     assert shown == set(TYPE_NUMBERS)
-    assert sorted(TYPE_NUMBERS.values()) == list(range(1, 16))
-    assert sorted(RESERVED_TYPES) == list(range(16, 24))
+    assert sorted(TYPE_NUMBERS.values()) == [*range(1, 16), 18, 19, 24, 25]
+    assert sorted(RESERVED_TYPES) == [16, 17, 20, 21, 22, 23]
 
 
 @pytest.mark.parametrize("vector", VECTORS["digests"], ids=lambda v: f"{v['label']}")

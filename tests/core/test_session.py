@@ -29,6 +29,10 @@ from meshaid.core.messages import (
     Ping,
     Pong,
     Refused,
+    Sealed,
+    SealedDigest,
+    SealedList,
+    SealedWant,
     Want,
     Wanted,
 )
@@ -68,6 +72,10 @@ EVERY: list[Message] = [
     NotKnown(),
     Ping(),
     Pong(),
+    SealedList(()),
+    Sealed(0, ()),
+    SealedDigest(NAME),
+    SealedWant(1, (NAME,)),
     Bye(ByeReason.DONE),
 ]
 PATHS: dict[State, list[Message]] = {

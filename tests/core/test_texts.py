@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshaid.core.slips import read_slips
+from meshaid.core.own_tables import read_slips
 from meshaid.core.texts import clean_line, clean_text, looks_like_contact, unify_digits
 from meshaid.core.times import parse_duration, parse_time, show_time
 from meshaid.errors import InvalidInput

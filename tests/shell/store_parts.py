@@ -16,7 +16,7 @@ import apsw
 from meshaid import home
 from meshaid.core.ledger import AddressRow, CardRow, Ledger
 from meshaid.store import Store
-from tests.core.ledger_suite import DOCUMENT, FIRST, GENESIS, MEMBER, SECOND, Change, record
+from tests.core.ledger_suite import DOCUMENT, FIRST, GENESIS, MEMBER, NOTE, SECOND, Change, record
 
 MARKER = "zebrafinch"
 """A word that stands nowhere else."""
@@ -51,6 +51,7 @@ def fill(store: Store) -> None:
         store.put_signature(GENESIS, FIRST.hash, b"x" * 64)
         store.put_records(MEMBER, {"r": record(kind=MARKER, lang=MARKER, title=MARKER)})
         store.remember_address(AddressRow(f"{MARKER}:7", None, 5))
+        store.put_note(NOTE, MARKER.encode())
 
 
 def everything(ledger: Ledger) -> list[object]:
@@ -62,6 +63,7 @@ def everything(ledger: Ledger) -> list[object]:
         ledger.records(),
         ledger.addresses(),
         ledger.meetings(),
+        ledger.notes(),
     ]
 
 

@@ -144,6 +144,9 @@ async def test_many_ask_at_once(street: Street, anna: Path) -> None:
         RefusedByTrust("not you"),
         StoreFull("no room"),
         Ambiguous("two of them", ("abc", "abe")),
+        InvalidInput(fields={"title": "is too long"}),
+        NotFound(fields={"to": "nobody"}),
+        Ambiguous(matches=("abc", "abe"), fields={"to": "two of them"}),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -151,7 +154,8 @@ def test_errors_travel_as_themselves(error: MeshaidError) -> None:
     told = json.loads(control.encode(control.encode_error(error)))
     back = control.decode_error(told)
     assert (type(back), str(back)) == (type(error), str(error))
-    assert getattr(back, "matches", ()) == getattr(error, "matches", ())
+    for told_too in ("matches", "fields"):
+        assert getattr(back, told_too, ()) == getattr(error, told_too, ())
 
 
 @pytest.mark.parametrize("name", ["NoSuchError", "MeshaidError", "annotations", "ProtocolError", 5])
@@ -209,7 +213,7 @@ def on_loopback(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-async def echo(verb: str, arguments: Any, now: int | None) -> dict[str, Any]:
+async def echo(verb: str, arguments: Any, now: int | None, tell: Any) -> dict[str, Any]:
     return {"verb": verb, "arguments": arguments, "now": now}
 
 

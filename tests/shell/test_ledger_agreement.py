@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from meshaid.core.fields import Value
-from meshaid.core.ledger import AddressRow, CardRow, DocumentRow, Ledger, MeetingRow
+from meshaid.core.ledger import AddressRow, CardRow, DocumentRow, Ledger, MeetingRow, NoteRow
 from meshaid.store import Store
 from meshaid.testing import MemoryLedger
 from tests.core.ledger_suite import Change, PlannedError, fail_after
@@ -125,6 +125,15 @@ class LedgersAgree(RuleBasedStateMachine):
     def meeting(self, device: bytes, at: int) -> None:
         self.steps.append(lambda ledger: ledger.put_meeting(MeetingRow(device, at)))
 
+    @rule(note_id=hashes, author=members, wire=st.binary(min_size=1, max_size=50))
+    def note(self, note_id: bytes, author: bytes, wire: bytes) -> None:
+        row = NoteRow(note_id, author, b"s" * 10, "contact", len(wire), b"d" * 32, len(wire))
+        self.steps.append(lambda ledger: ledger.put_note(row, wire))
+
+    @rule(note_id=hashes)
+    def drop_note(self, note_id: bytes) -> None:
+        self.steps.append(lambda ledger: ledger.drop_note(note_id))
+
     # ---- how it ends
     @rule()
     def commit(self) -> None:
@@ -148,6 +157,10 @@ class LedgersAgree(RuleBasedStateMachine):
             with pytest.raises((PlannedError, ValueError)):
                 fail_after(ledger, *writes)
         self.steps.clear()
+
+    @rule()
+    def scrub(self) -> None:
+        self.store.scrub()
 
     @rule()
     def reopen(self) -> None:
@@ -179,6 +192,8 @@ def everything(ledger: Ledger) -> list[object]:
         ledger.records(),
         ledger.addresses(),
         ledger.meetings(),
+        [(row, ledger.note(row.id)) for row in ledger.notes()],
+        sorted(ledger.record_names()),
         [ledger.search(words) for words in WORDS],
     ]
 

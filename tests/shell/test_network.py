@@ -16,6 +16,7 @@ import pytest
 import trio
 
 from meshaid import limits
+from meshaid.core.enrol import FOUNDING_LABEL
 from meshaid.dns_sd import Unavailable
 from meshaid.errors import InvalidInput, NotKnownYet, NotReachable
 from meshaid.events import (
@@ -68,6 +69,11 @@ async def test_two_meet_and_hear_of_everything(street: Street, anna: Path) -> No
         assert (await street.next_of(watcher)).id
         (peer,) = await guest.node.peers()
         assert (peer["address"], peer["state"]) == (host.address, "connected")
+        assert (peer["member_name"], peer["label"]) == ("Anna", FOUNDING_LABEL)
+        for told in (guest.events(PeerConnected)[0], guest.events(PeerInSync)[0]):
+            assert (told.member_name, told.label) == ("Anna", FOUNDING_LABEL)
+            assert "Anna" not in repr(told)
+        assert host.events(PeerConnected)[0].member_name == "Ben"
         assert guest.node.statistics()["links"] == 1
 
 
@@ -144,7 +150,8 @@ async def test_a_peer_that_restarts_is_met_again(street: Street, anna: Path) -> 
     async with street.runs(anna) as host:
         async with street.runs(ben, host) as guest:
             await street.equal(host, guest)
-        assert (await host.hears(PeerLost)).reason == "leaving"
+        lost = await host.hears(PeerLost)
+        assert (lost.reason, lost.member_name) == ("leaving", "Ben")
         await host.node.board.add_need("Water")
         async with street.runs(ben) as guest:  # nobody tells it any address
             await street.equal(host, guest)

@@ -322,6 +322,57 @@ async def test_the_records_of_a_removed_member_leave(street: Street, anna: Path)
         assert (await guest.hears(PeerLost)).reason == "removed"
 
 
+async def test_who_watches_a_need_is_told_of_what_others_say_about_it(
+    street: Street, anna: Path
+) -> None:
+    ben = street.join("Ben", anna)
+    async with street.runs(anna) as host, street.runs(ben, host) as guest:
+        need = await host.node.board.add_need("Water", quantity=40, unit="L")
+        await street.equal(host, guest)
+        watcher = host.node.board.watch()
+
+        pledge = await guest.node.board.pledge(need.id, quantity=15)
+        told = [await street.next_of(watcher), await street.next_of(watcher)]
+        assert [(type(event), event.id) for event in told] == [
+            (RecordAdded, pledge.row.id),
+            (RecordChanged, need.id),
+        ]
+        assert isinstance(told[1], RecordChanged)
+        assert told[1].row.as_json()["promised"] == "15"
+
+        receipt = await host.node.board.receive(pledge.row.id)
+        told = [await street.next_of(watcher) for _ in range(3)]
+        assert {(type(event), event.id) for event in told} == {
+            (RecordAdded, receipt.row.id),
+            (RecordChanged, need.id),
+            (RecordChanged, pledge.row.id),
+        }
+
+        await guest.node.board.flag(need.id, "seems_done")
+        told = [await street.next_of(watcher), await street.next_of(watcher)]
+        assert [(type(event)) for event in told] == [RecordAdded, RecordChanged]
+        assert isinstance(told[1], RecordChanged)
+        assert "seems_done" in told[1].row.marks
+
+
+async def test_what_a_removed_member_promised_is_told_to_be_open_again(
+    street: Street, anna: Path
+) -> None:
+    ben = street.join("Ben", anna)
+    async with street.runs(anna) as host, street.runs(ben, host) as guest:
+        need = await host.node.board.add_need("Water", quantity=40, unit="L")
+        await street.equal(host, guest)
+        pledge = await guest.node.board.pledge(need.id)
+        await street.equal(host, guest)
+        watcher = host.node.board.watch()
+        await street.remove(host, guest)
+        told = {(event := await street.next_of(watcher)).id: event for _ in range(2)}
+        assert isinstance(told[pledge.row.id], RecordRemoved)
+        changed = told[need.id]
+        assert isinstance(changed, RecordChanged)
+        assert changed.row.status == "open"
+
+
 async def test_who_watches_slowly_is_told_of_the_gap() -> None:
     watcher = Watcher(size=3)
     for number in range(5):

@@ -22,6 +22,7 @@ from meshaid.store import Store
 from tests.core.ledger_suite import (
     GENESIS,
     MEMBER,
+    NOTE,
     LedgerSuite,
     record,
 )
@@ -256,6 +257,7 @@ def test_what_was_deleted_is_gone_from_the_pages(store: Store, folder: Path, key
         store.drop_document(GENESIS)
         store.put_records(MEMBER, {"r": None})
         store.forget_address(f"{MARKER}:7")
+        store.drop_note(NOTE.id)
     assert decrypted_holders() == set()
 
 
