@@ -36,8 +36,9 @@ _addresses = click.option(
 )
 
 
-@click.command()
-@with_settings
+@click.command(
+    epilog="With --json: community, member, device (ids), name, recovery, steward_invites."
+)
 @click.option("--community", required=True, metavar="NAME", help="The name of the community.")
 @click.option(
     "--as",
@@ -58,10 +59,12 @@ _addresses = click.option(
     help="How many further stewards to invite now.",
 )
 @click.option("--keep-root", is_flag=True, help="Keep the root key on this device, too.")
+@with_settings
 def init(settings: Settings, **options: Any) -> None:
-    """Found a community in a new home; this device's member is its first steward.
+    """Found a community in a new home.
 
-    With --passphrase-file the home is locked with that passphrase.
+    This device's member is its first steward. With --passphrase-file the home is locked with that
+    passphrase.
     """
     from meshaid.cli import screen
     from meshaid.core import ids
@@ -115,8 +118,7 @@ def _founding_words(recovery: str, steward_invites: tuple[str, ...]) -> list[str
     return [*lines, "", "Invite members with `meshaid invite`; meet them with `meshaid run`."]
 
 
-@click.command()
-@with_settings
+@click.command(epilog="With --json: invite (its text).")
 @click.option(
     "--role",
     type=click.Choice(["member", "steward"]),
@@ -143,6 +145,7 @@ def _founding_words(recovery: str, steward_invites: tuple[str, ...]) -> list[str
 @_addresses
 @_files
 @_no_qr
+@with_settings
 def invite(settings: Settings, file: Path | None, no_qr: bool, **options: Any) -> None:
     """Invite a new member, by text, QR code or file. Only stewards' devices can.
 
@@ -151,11 +154,11 @@ def invite(settings: Settings, file: Path | None, no_qr: bool, **options: Any) -
     _give_invite(settings, "invite", options, file, no_qr=no_qr)
 
 
-@click.command()
-@with_settings
+@click.command(epilog="With --json: invite (its text).")
 @_addresses
 @_files
 @_no_qr
+@with_settings
 def link(settings: Settings, file: Path | None, no_qr: bool, **options: Any) -> None:
     """Invite a second device of this same member."""
     _give_invite(settings, "link", options, file, no_qr=no_qr)
@@ -197,8 +200,7 @@ def _print_invite(answer: Answer, *, no_qr: bool) -> None:
     click.echo(text)
 
 
-@click.command()
-@with_settings
+@click.command(epilog="With --json: community, member, device (ids), name.")
 @click.argument("invite")
 @click.option(
     "--as", "name", metavar="NAME", help="The new member's shown name; a pseudonym will do."
@@ -210,6 +212,7 @@ def _print_invite(answer: Answer, *, no_qr: bool) -> None:
 )
 @_letter
 @click.option("--label", metavar="NAME", help="For a link: what to call this device.")
+@with_settings
 def join(settings: Settings, invite: str, **options: Any) -> None:
     """Join in a new home, with the text of an INVITE or a file. Nobody needs to be in reach.
 

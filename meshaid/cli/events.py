@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from meshaid.cli.cells import amount, code, device, short, state, title
 from meshaid.cli.screen import EXERCISE, on_line
-from meshaid.cli.tables import LIFE, amount, code, short
 
 Told = Mapping[str, Any]
 
@@ -24,6 +24,10 @@ def _name(told: Told) -> str:
     return str(told["event"])
 
 
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def _record(what: str) -> Callable[[Told], str]:
     def words(told: Told) -> str:
         row = told["row"]
@@ -32,12 +36,11 @@ def _record(what: str) -> Callable[[Told], str]:
                 f"{what} record {short(told['id'].partition('/')[2])}, which cannot be shown here"
             )
         mark = f"{EXERCISE} " if row["exercise"] else ""
-        life = f"{LIFE}: " if row["life_threatening"] else ""
         said = [
             f"{mark}{what} {on_line(row['kind'])} {code(row['ref'])}".rstrip(),
-            life + on_line(row["title"] or row["category"] or ""),
+            title(row),
             amount(row),
-            on_line(row["status"]),
+            state(row),
         ]
         author = on_line(row["member_name"])
         return " · ".join(part for part in (*said, f"from {author}" if author else "") if part)
@@ -45,9 +48,15 @@ def _record(what: str) -> Callable[[Told], str]:
     return words
 
 
+def _device(told: Told) -> str:
+    """Its names, and behind them its id, for others may bear the same names."""
+    named = device(told)
+    return f"{named} ({short(told['device'])})" if named else short(told["device"])
+
+
 def _refused(told: Told) -> str:
     who = "refused from" if told["by"] == "us" else "refused by"
-    return f"changes {who} {short(told['device'])}: rule {told['rule']}"
+    return f"changes {who} {_device(told)}: rule {told['rule']}"
 
 
 def _unknown(told: Told) -> str:
@@ -59,18 +68,17 @@ _WORDS: Final[Mapping[str, Callable[[Told], str]]] = MappingProxyType(
     {
         "Listening": lambda told: "listening at " + ", ".join(told["addresses"]),
         "PeerFound": lambda told: f"found {on_line(told['address'])} ({told['source']})",
-        "PeerConnected": lambda told: (
-            f"connected to {short(told['device'])} at {on_line(told['address'])}"
-        ),
-        "PeerInSync": lambda told: f"equal with {short(told['device'])}",
-        "PeerLost": lambda told: f"lost {short(told['device'])}: {on_line(told['reason'])}",
+        "PeerConnected": lambda told: f"connected to {_device(told)} at {on_line(told['address'])}",
+        "PeerInSync": lambda told: f"equal with {_device(told)}",
+        "PeerLost": lambda told: f"lost {_device(told)}: {on_line(told['reason'])}",
         "NotYetKnown": _unknown,
         "ConnectionFailed": lambda told: f"{on_line(told['address'])}: {on_line(told['reason'])}",
-        "CardsChanged": lambda told: f"the community has {told['members']} members",
+        "CardsChanged": lambda told: f"the community has {_count(told['members'], 'member')}",
         "RunRefused": _refused,
         "RecordAdded": _record("new"),
         "RecordChanged": _record("changed"),
         "RecordRemoved": lambda told: f"gone: record {short(told['id'].partition('/')[2])}",
+        "NotesChanged": lambda told: f"new: {_count(told['count'], 'sealed note')}",
         "DiscoveryFailed": lambda told: (
             f"no discovery by mDNS at present: {on_line(told['reason'])}; addresses can be given "
             "with --peer"

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-@click.command()
-@with_settings
+@click.command(epilog="With --json: equal, digest, reason.")
 @click.argument("address", type=AddressType(), metavar="HOST:PORT")
 @click.option(
     "--timeout",
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     metavar="S",
     help="Seconds to wait for equal digests; 30 if not said.",
 )
+@with_settings
 def sync(settings: Settings, address: str, timeout: float | None) -> None:
     """Meet one device once, until both digests are equal.
 
@@ -30,17 +30,18 @@ def sync(settings: Settings, address: str, timeout: float | None) -> None:
     from meshaid import limits
     from meshaid.cli.failures import FAILED
     from meshaid.cli.reach import perform
-    from meshaid.cli.screen import show
+    from meshaid.cli.screen import show, waiting
     from meshaid.meet_once import meet_once
 
     seconds = limits.SYNC_SECONDS if timeout is None else timeout
-    answer = perform(
-        settings,
-        "sync",
-        {"address": address, "timeout": seconds},
-        alone=lambda home: meet_once(home, address, seconds),
-        seconds=seconds + limits.CONTROL_SECONDS,
-    )
+    with waiting(settings, f"Meeting {address} until both boards are equal"):
+        answer = perform(
+            settings,
+            "sync",
+            {"address": address, "timeout": seconds},
+            alone=lambda home: meet_once(home, address, seconds),
+            seconds=seconds + limits.CONTROL_SECONDS,
+        )
     show(settings, answer, _sync_page)
     if not answer.result["equal"]:
         raise click.exceptions.Exit(FAILED)
@@ -51,17 +52,17 @@ def _sync_page(screen: Console, result: dict[str, Any]) -> None:
     screen.print(f"{told}\ndigest {result['digest']}")
 
 
-@click.command()
+@click.command(epilog="With --json: online.")
 @with_settings
 def offline(settings: Settings) -> None:
-    """Let the running node leave its networks; reading and writing go on.
+    """Let the running node leave its networks.
 
-    Exit code 3: no node runs on this home.
+    Reading and writing go on. Exit code 3: no node runs on this home.
     """
     _ask(settings, "offline", "The node is off its networks.")
 
 
-@click.command()
+@click.command(epilog="With --json: online.")
 @with_settings
 def online(settings: Settings) -> None:
     """Let the running node come back to its networks. Exit code 3: no node runs on this home."""

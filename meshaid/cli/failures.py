@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Iterator
+from itertools import zip_longest
 
 from meshaid.cli.options import say
 from meshaid.errors import (
@@ -27,6 +29,8 @@ _CODES: tuple[tuple[type[MeshaidError], int], ...] = (
     (InvalidSignature, 4),
     (StoreError, 5),
 )
+_NAMED = 8
+"""Characters of an id that are told at least, as on every other page."""
 DEBUG = "MESHAID_DEBUG"
 """Set to 1 it shows where an error came from."""
 
@@ -38,12 +42,35 @@ def exit_code(error: MeshaidError) -> int:
 
 def report(error: Exception) -> int:
     """Print an error, and what an ambiguous name fits, to standard error; gives the exit code."""
-    say(f"Error: {_text(error)}")
-    if isinstance(error, Ambiguous):
-        say("\n".join(f"  {match}" for match in error.matches))
+    say("\n".join(_lines(error)))
     if os.environ.get(DEBUG) == "1":
         say("".join(traceback.format_exception(error)))
     return exit_code(error) if isinstance(error, MeshaidError) else FAILED
+
+
+def _lines(error: Exception) -> Iterator[str]:
+    """The text; several faulty fields one a line, and each thing that an ambiguous name fits."""
+    if isinstance(error, InvalidInput) and len(error.fields) > 1:
+        yield f"Error: {len(error.fields)} fields do not fit; nothing was written."
+        for name, sentence in error.fields.items():
+            yield f"  {name}: {sentence}"
+        return
+    yield f"Error: {_text(error)}"
+    if isinstance(error, Ambiguous):
+        from meshaid.cli.screen import on_line
+
+        names = map(on_line, _told_apart(error.matches))
+        for name, words in zip_longest(names, error.words[: len(error.matches)], fillvalue=""):
+            yield f"  {name}  {on_line(words)}".rstrip()
+
+
+def _told_apart(matches: tuple[str, ...]) -> list[str]:
+    """What to type for each of several records: so much of its own id that no two begin alike."""
+    names = [match.rpartition("/")[2] for match in matches]
+    for length in range(_NAMED, max(map(len, names), default=0)):
+        if len({name[:length] for name in names}) == len(names):
+            return [name[:length] for name in names]
+    return list(matches)
 
 
 def _text(error: Exception) -> str:

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from meshaid.cli.options import say
+from meshaid.cli.completing import NOT_ENTERED, complete_field, complete_words
 
 if TYPE_CHECKING:
     from meshaid.core.fields import FieldType
 
-_SET_BY_THE_DESK = frozenset(
-    {"rev", "ref", "import_key", "status", "closed_reason", "duplicate_of"}
-)
 _ALIASES = {"details": "text"}
 _TERM = "expires"
-_FREE_TEXT = frozenset({"title", "text", "area", "on_behalf_of", "entered_by", "emergency"})
 _WORDS_FOR_BOOL = frozenset({"1", "0", "yes", "no", "true", "false", "y", "n"})
 
 
@@ -33,10 +29,28 @@ class RecordCommand(click.Command):
 
     kind: str
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, but what is left over is told in words for who has typed `Soup for two`.
+
+        Raises click.UsageError.
+        """
+        ctx.allow_extra_args = True
+        left_over = super().parse_args(ctx, args)
+        if left_over and not ctx.resilient_parsing:
+            ctx.fail(
+                'Words that belong together go into quotation marks, as in "Soup for two", and '
+                f"every other thing behind its option, as in --unit L. Left over: "
+                f"{' '.join(left_over)}"
+            )
+        return left_over
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The written options, those of the schema, and `--help`."""
+        """The written options, those of the schema, those of every command, and `--help`."""
         *written, help_option = super().get_params(ctx)
-        return [*written, *_further(self.kind, frozenset(p.name for p in written)), help_option]
+        own = [param for param in written if param.expose_value]
+        shared = [param for param in written if not param.expose_value]
+        further = _further(self.kind, frozenset(param.name for param in written))
+        return [*own, *further, *shared, help_option]
 
 
 @functools.cache
@@ -46,20 +60,23 @@ def _further(kind: str, taken: frozenset[str | None]) -> list[click.Parameter]:
     return [
         _option(name, field_type)
         for name, field_type in KINDS[kind].fields.items()
-        if name not in taken | _SET_BY_THE_DESK
+        if name not in taken | NOT_ENTERED
     ]
 
 
 def _option(name: str, field_type: FieldType) -> click.Option:
+    from meshaid.cli.meanings import MEANINGS
     from meshaid.core.fields import Bool, Texts
 
     flag = "--" + name.replace("_", "-")
-    told = describe(field_type)
+    told = f"{MEANINGS.get(name, '')} {describe(field_type)}".strip()
     if isinstance(field_type, Bool):
-        return click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=told)
+        opposite = flag.removeprefix("--no-") if name.startswith("no_") else f"no-{flag[2:]}"
+        return click.Option([f"{flag}/--{opposite}", name], default=None, help=told)
     if isinstance(field_type, Texts):
         return click.Option([flag, name], multiple=True, metavar="LANG=TEXT", help=told)
-    return click.Option([flag, name], metavar="VALUE", help=told)
+    complete = complete_field(field_type)
+    return click.Option([flag, name], metavar="VALUE", help=told, shell_complete=complete)
 
 
 def describe(field_type: FieldType) -> str:
@@ -78,7 +95,7 @@ def describe(field_type: FieldType) -> str:
         case fields.Time():
             return "A time such as 2026-03-01T14:30+01:00."
         case fields.Bool():
-            return "Yes or no."
+            return ""
         case fields.Texts():
             return "The text in another language, by a person; once for each."
         case fields.Ref():
@@ -91,6 +108,26 @@ def describe(field_type: FieldType) -> str:
             return "A language tag such as en or pt-BR."
         case _:
             return "Codes with blanks between."
+
+
+def part_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say how much of a need a pledge or a receipt is about."""
+    for option in (
+        click.option("--quantity", metavar="N", help="How much, with at most 3 decimals."),
+        click.option(
+            "--unit",
+            metavar="U",
+            shell_complete=complete_words("need", "unit"),
+            help="In what; the need's own unit, if not said.",
+        ),
+        click.option(
+            "--whole/--part",
+            default=None,
+            help="Whether it is all of a need that says no amount.",
+        ),
+    )[::-1]:
+        command = option(command)
+    return command
 
 
 # ---- what was entered
@@ -108,6 +145,8 @@ def read_words(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
     `--name value` or `--name=value`; for yes-or-no fields `--name` and `--no-name`. An empty value
     takes the field away. Raises click.UsageError.
     """
+    from meshaid.core.spoken import looks_spoken
+
     names: list[str] = []
     fields: dict[str, Any] = {}
     for word, value in _joined(words):
@@ -121,12 +160,19 @@ def read_words(words: Sequence[str]) -> tuple[str, dict[str, Any]]:
             raise click.UsageError(f"--{word.replace('_', '-')} is given twice.")
         else:
             fields[name] = value
-    if len(names) != 1:
-        told = "is missing: give its spoken code or its id" if not names else "is given twice"
-        raise click.UsageError(f"REF {told}, then --field value for each field that changes.")
+    ref = " ".join(names)
+    if len(names) > 1 and not looks_spoken(ref):
+        raise click.UsageError(
+            "REF is given twice, then --field value for each field that changes."
+        )
+    if not names:
+        raise click.UsageError(
+            "REF is missing: give its spoken code or its id, then --field value for each field "
+            "that changes."
+        )
     if not fields:
         raise click.UsageError("Nothing to change: give --field value, such as --quantity 3.")
-    return names[0], fields
+    return ref, fields
 
 
 def _joined(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -183,16 +229,3 @@ def _pair(text: str, option: str, form: str) -> tuple[str, str]:
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     """`COLUMN=VALUE` texts as a dict. Raises click.UsageError."""
     return dict(_pair(text, option, "COLUMN=VALUE") for text in texts)
-
-
-def warn_of_contacts(fields: Mapping[str, Any]) -> None:
-    """Say so where free text seems to hold a phone number, an address or a link. It only warns."""
-    from meshaid.core.texts import looks_like_contact
-
-    texts = [(name, str(fields[name])) for name in sorted(fields.keys() & _FREE_TEXT)]
-    texts += [("texts", text) for text in dict(fields.get("texts") or {}).values()]
-    for name in dict.fromkeys(name for name, text in texts if looks_like_contact(text)):
-        say(
-            f"Note: `{name}` looks like it holds a phone number, an e-mail address or a link. "
-            "Everybody in the community will read it; `meshaid edit` can change it."
-        )

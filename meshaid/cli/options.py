@@ -6,9 +6,11 @@ These options may stand before the command or after it. Importing this costs no 
 from __future__ import annotations
 
 import functools
+import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,6 +18,8 @@ import click
 
 P = ParamSpec("P")
 R = TypeVar("R")
+_DURATION_ENDS = ("m", "h", "d")
+"""What a duration ends with, and no time."""
 
 
 @dataclass(slots=True)
@@ -27,6 +31,8 @@ class Settings:
     passphrase_file: Path | None = None
     now: int | None = None
     """Seconds since 1970 that this call is at; None for the clock of this device."""
+    asked: str | None = field(default=None, repr=False)
+    """The passphrase that somebody typed: one call asks once, however often it opens the home."""
 
     def folder(self) -> Path:
         """The home's folder: as said, else the platform's data folder for meshaid."""
@@ -39,6 +45,12 @@ class Settings:
         import time
 
         return int(time.time()) if self.now is None else self.now
+
+    def when(self, time: int | timedelta | None) -> int | None:
+        """The moment that a WhenType option names; None where it was not given."""
+        if isinstance(time, timedelta):
+            return self.moment() + round(time.total_seconds())
+        return time
 
     def new_passphrase(self) -> str | None:
         """The passphrase for a home that is being made; None for none. Raises InvalidInput."""
@@ -55,10 +67,13 @@ class Settings:
             return None
         if self.passphrase_file:
             return _read_passphrase(self.passphrase_file)
-        if not on_terminal():
-            return None
-        asked: str = click.prompt("Passphrase of this home", hide_input=True, err=True)
-        return asked
+        if self.asked is None and on_terminal():
+            self.asked = click.prompt("Passphrase of this home", hide_input=True, err=True)
+        return self.asked
+
+    def may_ask(self) -> bool:
+        """Whether opening the home may ask somebody for its passphrase."""
+        return on_terminal() and self.passphrase_file is None and self.asked is None
 
 
 def on_terminal() -> bool:
@@ -74,7 +89,12 @@ def _read_passphrase(path: Path) -> str:
     try:
         with path.open(encoding="utf-8-sig") as file:
             line = file.readline(limits.PASSPHRASE_CHARS + 2)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise InvalidInput(
+            f"--passphrase-file: cannot be read ({reason}); check its name"
+        ) from error
+    except UnicodeDecodeError as error:
         raise InvalidInput(
             "--passphrase-file: cannot be read as UTF-8 text; give a file whose first line is the "
             "passphrase"
@@ -111,6 +131,24 @@ class DurationType(click.ParamType[int]):
         if isinstance(value, int):
             return value
         return _converted(self, parse_duration, value, param, ctx)
+
+
+class WhenType(click.ParamType[int | timedelta]):
+    """A moment: a time as TimeType takes it, or a duration such as 2h counted from now."""
+
+    name = "moment"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | timedelta:
+        from meshaid.core.times import parse_duration, parse_time
+
+        if isinstance(value, int | timedelta):
+            return value
+        if str(value).strip()[-1:].casefold() in _DURATION_ENDS:
+            seconds = _converted(self, parse_duration, value, param, ctx)
+            return timedelta(seconds=seconds)
+        return _converted(self, parse_time, value, param, ctx)
 
 
 class AddressType(click.ParamType[str]):
@@ -193,6 +231,32 @@ def with_settings(function: Callable[..., R]) -> Callable[..., R]:
     return shared_options(called)
 
 
+def say_warnings(result: Mapping[str, Any]) -> None:
+    """Say what a verb warns of; with --json it stands in the result, too."""
+    for caution in result.get("warnings", ()):
+        field = f"`{caution['field']}`: " if caution.get("field") else ""
+        say(f"Note: {field}{caution['words']}")
+
+
 def say(text: str) -> None:
-    """A remark that is no result: to standard error."""
-    click.echo(text, err=True)
+    """A remark that is no result: to standard error, on a terminal no wider than it is."""
+    from meshaid.core.texts import without_controls
+
+    lines = without_controls(text).split("\n")
+    if sys.stderr.isatty():
+        lines = [part for line in lines for part in _on_terminal_width(line)]
+    click.echo("\n".join(lines), err=True)
+
+
+def _on_terminal_width(line: str) -> Iterator[str]:
+    """A line cut between its words; what goes on below it stands in."""
+    import shutil
+
+    from meshaid.cli.layout import wrap
+
+    words = line.lstrip(" ")
+    indent = " " * (len(line) - len(words))
+    room = shutil.get_terminal_size().columns - len(indent)
+    first, *further = wrap(words, room - 2, len(words) + 1)
+    yield indent + first
+    yield from (f"{indent}  {part}" for part in further)

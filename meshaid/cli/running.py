@@ -27,8 +27,9 @@ class _ListenType(click.ParamType[str]):
         return str(value)
 
 
-@click.command()
-@with_settings
+@click.command(
+    epilog="A line of --json: at (seconds since 1970), event, and what the event tells of."
+)
 @click.option(
     "--listen",
     type=_ListenType(),
@@ -45,11 +46,12 @@ class _ListenType(click.ParamType[str]):
     help="An address to try; may be given several times.",
 )
 @click.option("--no-mdns", is_flag=True, help="Neither announce this node nor look for others.")
+@with_settings
 def run(settings: Settings, listen: str, peers: tuple[str, ...], no_mdns: bool) -> None:
-    """Be a node: keep this board and those of all others in reach equal, until Ctrl-C.
+    """Be a node: keep all boards in reach equal.
 
-    While it runs, the other commands on this home go through it. It prints what happens, with
-    --json one JSON document a line.
+    Until Ctrl-C. While it runs, the other commands on this home go through it. It prints what
+    happens, with --json one JSON document a line.
     """
     from meshaid.cli.live import run_node
 

@@ -11,30 +11,32 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from meshaid.cli.options import Settings
-from meshaid.core.texts import clean_line, clean_text
+from meshaid.core.texts import JSON_ESCAPES, clean_line, clean_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from meshaid.cli.reach import Answer
 
-PIPE_WIDTH = 100
+PIPE_WIDTH = 80
 """Columns where there is no terminal to ask (COLUMNS says otherwise)."""
 EXERCISE = "EXERCISE"
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
-_ISOLATE, _END = "\u2068", "\u2069"
+ISOLATE, END = "\u2068", "\u2069"
+"""What encloses text of a direction of its own (Unicode Annex 9, isolates)."""
 
 
 def isolated(text: str) -> str:
     """The text as it can stand among other words, whatever direction it has."""
     if any(unicodedata.bidirectional(char) in _RIGHT_TO_LEFT for char in text):
-        return f"{_ISOLATE}{text}{_END}"
+        return f"{ISOLATE}{text}{END}"
     return text
 
 
@@ -70,6 +72,55 @@ def show(settings: Settings, answer: Answer, page: Callable[[Console, Any], None
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
+def show_at(settings: Settings, answer: Answer, page: Callable[[Console, Any, int], None]) -> None:
+    """The same for a page that tells how long ago things were."""
+    now = moment_of(settings, answer.heading)
+    show(settings, answer, lambda screen, result: page(screen, result, now))
+
+
+@contextmanager
+def waiting(settings: Settings, words: str) -> Iterator[None]:
+    """Show on a terminal's standard error that something goes on, once it takes over a second."""
+    import threading
+
+    from rich.console import Console
+
+    screen = Console(stderr=True, highlight=False, markup=False)
+    if settings.json or not screen.is_terminal:
+        yield
+        return
+    if _is_locked(settings) and settings.may_ask():  # nothing moves while somebody types
+        screen.print(words)
+        yield
+        return
+    done = threading.Event()
+
+    def show() -> None:
+        if not done.wait(1.0):
+            with screen.status(words):
+                done.wait()
+
+    shower = threading.Thread(target=show)
+    shower.start()
+    try:
+        yield
+    finally:
+        done.set()
+        shower.join()
+
+
+def _is_locked(settings: Settings) -> bool:
+    from meshaid import home
+
+    return home.has_passphrase(settings.folder())
+
+
+def moment_of(settings: Settings, heading: Mapping[str, Any]) -> int:
+    """The moment that a result is of, in seconds since 1970: a node's clock may be another."""
+    now = heading.get("now")
+    return now if isinstance(now, int) else settings.moment()
+
+
 def show_heading(screen: Console, heading: Mapping[str, Any]) -> None:
     """Whose board this is, and in an exercise that it is one."""
     from rich.text import Text
@@ -88,6 +139,8 @@ def show_heading(screen: Console, heading: Mapping[str, Any]) -> None:
 
 
 def print_json(document: Mapping[str, Any], *, indent: int | None = 2) -> None:
-    """Print one JSON document, in ASCII where the output knows no more."""
+    """Print one JSON document, in ASCII where the output knows no more; a terminal finds no command
+    in it."""
     encoding = (getattr(sys.stdout, "encoding", None) or "ascii").lower().replace("-", "")
-    click.echo(json.dumps(document, ensure_ascii=encoding != "utf8", indent=indent))
+    text = json.dumps(document, ensure_ascii=encoding != "utf8", indent=indent)
+    click.echo(text.translate(JSON_ESCAPES))

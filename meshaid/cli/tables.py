@@ -1,176 +1,156 @@
-"""Pages for people: the board by kind, one record, status, peers."""
+"""Pages of many records, and of this device: the board by kind, status, peers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from meshaid.cli.screen import on_line, on_lines
-from meshaid.core.categories import CATEGORIES
-from meshaid.core.fields import Time
-from meshaid.core.schema import KINDS
-from meshaid.core.spoken import looks_spoken, show_spoken
-from meshaid.core.times import show_time
+from meshaid.cli import cells
+from meshaid.cli.cells import Row
+from meshaid.cli.layout import Cell, Column, Entry, print_table, print_wrapped
+from meshaid.cli.screen import on_line
 
-Row = Mapping[str, Any]
+PAGE_ROWS: Final = 50
+"""Rows that the board shows unless told otherwise: two screens; nobody reads more at once."""
+_SECTIONS: Final = {
+    "need": "Needs",
+    "offer": "Offers",
+    "notice": "Notices",
+    "hub": "Hubs",
+    "pledge": "Promises",
+    "receipt": "Answers and receipts",
+    "flag": "Flags",
+}
+_WIDE: Final = 110
+"""From so many columns on, place and author have columns of their own."""
+_NARROW: Final = 70
+"""Below this amount and time go under the title, too."""
+_CODE: Final = Column("Code", 9, 9, lines=1)
+_WHAT: Final = Column("What", 20, 80)
+_AMOUNT: Final = Column("How much", 8, 24)
+_WHEN: Final = Column("When", 8, 22)
+_STATE: Final = Column("State", 8, 16)
+_PLACE: Final = Column("Where", 8, 24)
+_FROM: Final = Column("From", 8, 20)
+_WRITTEN: Final = Column("Written", 8, 12, lines=1)
 
-LIFE: Final = "LIFE AT RISK"
-_SECTIONS: Final = {"need": "Needs", "offer": "Offers", "notice": "Notices"}
-_SHORT_ID: Final = 12
-_NOT_LISTED: Final = frozenset({"conflicts", "exercise", "known_to_others", "rev", "id", "ref"})
-_TIMES: Final = frozenset(
-    name for kind in KINDS.values() for name, of in kind.fields.items() if isinstance(of, Time)
-)
-
-
-def moment(seconds: int | None) -> str:
-    """A time by this device's zone, to the minute."""
-    if seconds is None:
-        return ""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
-    except (OverflowError, ValueError, OSError):
-        return show_time(seconds)
-
-
-def code(ref: Any) -> str:
-    """A spoken code as it is read aloud, `C 482 912`."""
-    ref = str(ref or "")
-    return show_spoken(ref) if looks_spoken(ref) else on_line(ref)
-
-
-def short(name: Any) -> str:
-    """The beginning of an id that tells it from others in practice."""
-    return str(name or "")[:_SHORT_ID]
-
-
-def _columns(*names: str) -> Table:
-    """A table without lines; a cell that is too long goes on below."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    return table
+_LEFT_OUT: Final[Mapping[str, tuple[str, str]]] = {
+    "hidden": ("hidden by flags", "--hidden"),
+    "expired": ("past their end", "--status expired"),
+    "closed": ("closed", "--status closed"),
+    "withdrawn": ("withdrawn", "--status withdrawn"),
+    "superseded": ("replaced by newer ones", "--status superseded"),
+    "copy": ("copies of imported rows", ""),
+    "second_hub": ("second records of one hub", ""),
+    "no_hub": ("by members that are no hubs", ""),
+    "newer": ("of kinds that this version does not know", ""),
+    "unreadable": ("not readable by this version", ""),
+}
 
 
 # ---- the board
-def board_page(screen: Console, result: Mapping[str, Any]) -> None:
-    """All rows, the kinds one after another."""
+def board_page(
+    screen: Console, result: Mapping[str, Any], now: int, *, narrowed: bool = False
+) -> None:
+    """The rows, the kinds one after another; then what is not shown, and how to see it.
+
+    Args:
+      narrowed: less than the whole board was asked for.
+    """
     rows: Sequence[Row] = result["records"]
-    if not rows:
+    if not rows and narrowed:
+        screen.print("Nothing on the board fits. All of it: meshaid board")
+    elif not rows:
         screen.print("Nothing here. Write what you need: meshaid need TITLE")
-        return
     kinds = dict.fromkeys([*_SECTIONS, *(row["kind"] for row in rows)])
     for kind in kinds:
         group = [row for row in rows if row["kind"] == kind]
         if group:
             screen.print()
             screen.print(f"{_SECTIONS.get(kind, on_line(kind))} ({len(group)})", style="bold")
-            screen.print(_group(group))
+            print_rows(screen, group, now)
+    lines = [*_not_shown(result)]
+    if lines:
+        screen.print()
+        for line in lines:
+            print_wrapped(screen, line, "dim")
 
 
-def _group(rows: Iterable[Row]) -> Table:
-    table = _columns("Code", "What", "How much", "When", "Where", "State", "From")
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(
-            code(row["ref"]) or short(row["id"].partition("/")[2]),
-            title(row),
-            amount(row),
-            when(row),
-            on_line(row["area"] or ""),
-            state(row),
-            on_line(row["member_name"]) or short(row["member"]),
-        )
-    return table
+def print_rows(screen: Console, rows: Sequence[Row], now: int) -> None:
+    """Rows as a table for this terminal: what has no column stands below the title."""
+    width = screen.width
+    columns = [_CODE, _WHAT]
+    if width >= _NARROW:
+        columns += [_AMOUNT, _WHEN]
+    columns.append(_STATE)
+    if width >= _WIDE:
+        columns += [_PLACE, _FROM, _WRITTEN]
+    print_table(screen, columns, [_entry(row, width, now) for row in rows])
 
 
-def title(row: Row) -> Text:
-    """What it is; where a life is at risk the words say so, not a colour alone."""
-    words = Text(on_line(row["title"] or "")) or Text(_category(row["category"]))
-    if row["life_threatening"]:
-        return Text.assemble((f"{LIFE}: ", "bold red"), words)
-    return words
+def _entry(row: Row, width: int, now: int) -> Entry:
+    life = "bold red" if row["life_threatening"] else ""
+    amount, when = cells.amount(row), cells.when(row, now)
+    place, author = on_line(row["area"] or ""), cells.author(row)
+    written = cells.ago(row["created_at"], now)
+    told = [Cell(cells.handle(row)), Cell(cells.title(row), life)]
+    below = [*cells.of_hub(row)] if row["kind"] == "hub" else []
+    if width >= _NARROW:
+        told += [Cell(amount), Cell(when)]
+    else:
+        below += [amount, when]
+    told.append(Cell(cells.state(row)))
+    if width >= _WIDE:
+        told += [Cell(place), Cell(author), Cell(written)]
+    else:
+        # The time of a notice stands in its column already.
+        below += [place, f"from {author}", written if row["kind"] in ("need", "offer") else ""]
+    small = " · ".join(part for part in below if part)
+    noted = " · ".join(cells.marks(row, now))
+    return Entry(
+        told,
+        [Cell(small, "dim")] * bool(small) + [Cell(f"! {noted}", "yellow")] * bool(noted),
+    )
 
 
-def _category(name: Any) -> str:
-    known = CATEGORIES.get(str(name or ""))
-    return known.label if known else on_line(name or "")
-
-
-def amount(row: Row) -> str:
-    """`40 L`, and how much of it is open still."""
-    if row["quantity"] is None:
-        return ""
-    unit = on_line(row["unit"] or "")
-    text = f"{row['quantity']} {unit}".rstrip()
-    left = row.get("still_open")
-    if left not in (None, row["quantity"]):
-        text += f" ({left} open)"
-    return text
-
-
-def when(row: Row) -> str:
-    """A need's urgency by now, an offer's end, the time of a notice."""
-    if row["kind"] == "need":
-        return f"{row['tier']}, overdue" if row["overdue"] else str(row["tier"])
-    if row["kind"] == "offer":
-        until = row.get("available_until")
-        return f"until {moment(until)}" if until is not None else ""
-    return moment(row["created_at"])
-
-
-def state(row: Row) -> str:
-    """The derived state, and whether a person must choose between answers."""
-    answers = "".join(f", {len(v)} answers: {k}" for k, v in row["conflicts"].items())
-    return on_line(row["status"]) + on_line(answers)
-
-
-# ---- one record
-def record_page(screen: Console, row: Row) -> None:
-    """Everything that a record says."""
-    screen.print(Text.assemble((f"{row['kind']} {code(row['ref'])}  ", "bold"), title(row)))
-    table = _columns("", "")
-    table.show_header = False
-    for name, value in row.items():
-        if name not in _NOT_LISTED and value not in (None, "", [], {}, False):
-            table.add_row(name.replace("_", " "), _value(name, value))
-    for name, values in row["conflicts"].items():
-        answers = " / ".join(_value(name, value) for value in values)
-        table.add_row(f"{name.replace('_', ' ')}: {len(values)} answers", answers)
-    table.add_row("id", row["id"])
-    screen.print(table)
-
-
-def _value(name: str, value: Any) -> str:
-    if value is True:
-        return "yes"
-    if name in _TIMES and type(value) is int:
-        return moment(value)
-    if name == "category":
-        return f"{_category(value)} ({on_line(value)})"
-    if isinstance(value, Mapping):
-        return "\n".join(f"{on_line(tag)}: {on_lines(text)}" for tag, text in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(on_line, value))
-    return on_lines(value)
+def _not_shown(result: Mapping[str, Any]) -> Iterator[str]:
+    more = result.get("more", 0)
+    if more:
+        yield f"{more} more fit: --limit 0 lists all, --mine, --area or --text fewer."
+    told = [
+        f"{count} {words}" + (f" ({option})" if option else "")
+        for name, (words, option) in _LEFT_OUT.items()
+        if (count := result.get("left_out", {}).get(name, 0))
+    ]
+    if told:
+        yield f"Not shown: {', '.join(told)}."
 
 
 # ---- this device and its peers
+_PAIR: Final = (Column("", 9, 12), Column("", 30, 200, lines=8))
+_PEERS: Final = (
+    Column("Who", 12, 40, lines=3),
+    Column("Device", 12, 12, lines=1),
+    Column("Address", 12, 48, lines=3),
+    Column("State", 9, 24),
+    Column("Last equal", 10, 16),
+)
+
+
 def status_page(screen: Console, result: Mapping[str, Any]) -> None:
-    """Ids, counts, addresses; then the peers."""
-    table = _columns("", "")
-    table.show_header = False
-    for name in ("community", "member", "device", "digest"):
-        table.add_row(name, result[name])
-    for name in ("members", "documents", "changes", "records"):
-        table.add_row(name, str(result[name]))
-    table.add_row("listening", ", ".join(result["listening"]) or "no: no node is on a network here")
-    screen.print(table)
+    """Names and ids, counts, addresses; then the peers."""
+    named = [on_line(result[name]) for name in ("member_name", "member_kind", "member_role")]
+    own = {"member": ", ".join(filter(None, named)), "device": on_line(result["label"])}
+    pairs = [
+        (name, " · ".join(filter(None, (own.get(name), str(result[name])))))
+        for name in ("community", "member", "device", "digest")
+    ]
+    pairs += [(name, str(result[name])) for name in ("members", "documents", "changes", "records")]
+    listening = ", ".join(result["listening"]) or "no: no node is on a network here"
+    pairs.append(("listening", listening))
+    print_table(screen, _PAIR, [Entry((Cell(name), Cell(value))) for name, value in pairs])
     screen.print()
     peers_page(screen, result)
 
@@ -181,14 +161,17 @@ def peers_page(screen: Console, result: Mapping[str, Any]) -> None:
     if not peers:
         screen.print("No other device met yet.")
         return
-    table = _columns("Device", "Member", "Address", "State", "Last equal")
-    for peer in peers:
-        told = f"{peer['state']}, equal now" if peer["in_sync"] else peer["state"]
-        table.add_row(
-            short(peer["device"]) or "?",
-            short(peer["member"]) or "?",
-            on_line(peer["address"] or ""),
-            told,
-            moment(peer["last_sync"]),
+    print_table(screen, _PEERS, [_peer(peer) for peer in peers])
+
+
+def _peer(peer: Mapping[str, Any]) -> Entry:
+    told = f"{peer['state']}, equal now" if peer["in_sync"] else str(peer["state"])
+    return Entry(
+        (
+            Cell(cells.device(peer) or "?"),
+            Cell(cells.short(peer["device"]) or "?"),
+            Cell(on_line(peer["address"] or "")),
+            Cell(told),
+            Cell(cells.moment(peer["last_sync"])),
         )
-    screen.print(table)
+    )

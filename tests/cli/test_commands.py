@@ -19,7 +19,9 @@ from tests.cli.calls import NOON, found
 
 NAMES = (
     "kind", "fields", "expires", "ref", "reason", "duplicate_of", "category", "status", "text",
-    "data", "start", "where", "role", "kinds", "uses", "addresses", "member", "format",
+    "data", "start", "where", "role", "kinds", "uses", "addresses", "member", "format", "need",
+    "offer", "quantity", "unit", "whole", "eta", "hold_until", "more_coming", "condition", "other",
+    "area", "mine", "attention", "sort", "hidden", "limit", "claim", "to", "code", "action",
 )  # fmt: skip
 WORDS = st.sampled_from(["need", "offer", "me", "jsonl", "automerge", "steward", "title", "X", ""])
 VALUES = st.recursive(
@@ -37,7 +39,24 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield Desk(opened.replica, random=Random(7).randbytes)
 
 
-@pytest.mark.parametrize("verb", ["add", "edit", "close", "show", "import", "export"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "add",
+        "edit",
+        "close",
+        "show",
+        "pledge",
+        "withdraw",
+        "receive",
+        "accept",
+        "flag",
+        "hide",
+        "unhide",
+        "pause",
+        "import",
+    ],
+)
 def test_arguments_that_are_missing(desk: Desk, verb: str) -> None:
     with pytest.raises(InvalidInput, match="is missing"):
         execute(desk, verb, {}, NOON)
@@ -52,7 +71,7 @@ def test_no_such_verb(desk: Desk) -> None:
     ("verb", "arguments", "told"),
     [
         ("import", {"data": "no base64!"}, "Base64"),
-        ("export", {"member": "me", "format": "pdf"}, "automerge or jsonl"),
+        ("export", {"member": "me", "format": "pdf"}, "one of .*automerge"),
         ("invite", {"role": "king"}, "member or steward"),
         ("invite", {"kinds": ["army"]}, "household, hub, team"),
         ("invite", {"kinds": [[]]}, "texts"),

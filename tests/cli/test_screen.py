@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from meshaid.cli import events, qr, screen, tables
+from meshaid.cli import cells, events, qr, record, screen, tables
 from meshaid.cli.main import main
 from meshaid.core.schema import KINDS
 from meshaid.events import NodeEvent
 from tests.cli.calls import NOON, call, done, found
+
+NOBODY = {"member_name": "", "label": ""}
 
 EVERY_SCREEN = (
     ("need", "Water"),
@@ -39,11 +43,19 @@ def row(**fields: object) -> dict[str, object]:
     }  # fmt: skip
 
 
-def printed(page: object, told: object) -> str:
-    console = Console(width=120, highlight=False, markup=False, emoji=False)
+def printed(page: Callable[..., None], told: object, *, width: int = 120, **more: object) -> str:
+    console = Console(width=width, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
-        page(console, told)  # type: ignore[operator]
+        page(console, told, **more)
     return captured.get()
+
+
+def board(*rows: object, **more: Any) -> str:
+    return printed(tables.board_page, {"records": rows}, now=NOON, **more)
+
+
+def page_of(told: object) -> str:
+    return printed(record.record_page, told, now=NOON)
 
 
 def test_the_board_by_kind(home: Path) -> None:
@@ -57,7 +69,7 @@ def test_the_board_by_kind(home: Path) -> None:
     (insulin,) = [line for line in lines if "Insulin" in line]
     assert insulin.startswith(f"{ref[0]} {ref[1:4]} {ref[4:]}")
     assert "LIFE AT RISK: Insulin" in insulin
-    assert "Anna" in insulin
+    assert "from Anna" in lines[lines.index(insulin) + 1]
 
 
 @pytest.mark.parametrize("words", EVERY_SCREEN, ids=lambda words: words[0])
@@ -88,8 +100,8 @@ def test_an_exercise_says_so_after_writing(tmp_path: Path) -> None:
     "title", ["[red]Water[/red]", "[bold", ":warning: Water", "{0} %s \\[x]", "[link=x]y[/link]"]
 )
 def test_words_are_no_markup(title: str) -> None:
-    assert title in printed(tables.board_page, {"records": [row(title=title)]})
-    assert title in printed(tables.record_page, row(title=title))
+    assert title in board(row(title=title))
+    assert title in page_of(row(title=title))
     assert title in events.line({"at": NOON, "event": "RecordAdded", "row": row(title=title)})
 
 
@@ -98,8 +110,8 @@ def test_control_characters_are_taken_out(name: str) -> None:
     hostile = "a\x1b[31m\x07b\u202ec\x9bd\r\ne"
     told = row(**{name: hostile})
     pages = (
-        printed(tables.board_page, {"records": [told]}),
-        printed(tables.record_page, told),
+        board(told),
+        page_of(told),
         events.line({"at": NOON, "event": "RecordAdded", "row": told}),
     )
     for page in pages:
@@ -115,29 +127,29 @@ def test_text_from_right_to_left_is_isolated() -> None:
 
 def test_differing_answers_are_shown() -> None:
     told = row(conflicts={"quantity": ["40", "25"]})
-    assert "2 answers: quantity" in printed(tables.board_page, {"records": [told]})
-    page = printed(tables.record_page, told)
+    assert "2 answers: quantity" in board(told)
+    page = page_of(told)
     assert "quantity: 2 answers" in page
     assert "40 / 25" in page
 
 
 def test_what_is_open_still_stands_beside_the_amount() -> None:
     told = row(still_open="15", overdue=True)
-    page = printed(tables.board_page, {"records": [told]})
+    page = board(told)
     assert "40 L (15 open)" in page
     assert "now, overdue" in page
 
 
 @pytest.mark.parametrize("seconds", [-(2**53), 0, NOON, 2**53])
 def test_any_time_can_be_shown(seconds: int) -> None:
-    assert tables.moment(seconds)
+    assert cells.moment(seconds)
 
 
 def test_a_record_of_every_kind_can_be_shown() -> None:
     for kind in KINDS:
         told = row(kind=kind, title=None, category=None, unit=None, quantity=None, ref=None)
-        assert "From" in printed(tables.board_page, {"records": [told]})
-        assert kind in printed(tables.record_page, told)
+        assert "From" in board(told)
+        assert kind in page_of(told)
 
 
 def test_an_empty_board_says_what_to_do(home: Path) -> None:
@@ -151,10 +163,11 @@ def test_contacts_in_free_text_are_pointed_out(home: Path) -> None:
         ("notice", "News", "--texts", "es=www.example.org"),
     ):
         result = call(*words, "--json", home=home)
-        assert "Everybody in the community will read it" in result.stderr
-        json.loads(result.stdout)
+        assert "Everybody here will read this" in result.stderr
+        (caution,) = json.loads(result.stdout)["warnings"]
+        assert caution["code"] == "contact"
     ref = done("need", "Water", home=home)["ref"]
-    assert "read it" not in call("edit", ref, "--title", "Water, 40 L", home=home).stderr
+    assert "read this" not in call("edit", ref, "--title", "Water, 40 L", home=home).stderr
     assert "`text`" in call("edit", ref, "--details", "021 123 4567", home=home).stderr
 
 
@@ -190,7 +203,28 @@ def test_event_lines() -> None:
     told = {"at": NOON, "event": "RecordAdded", "row": row(exercise=True, life_threatening=True)}
     line = events.line(told).partition("  ")[2]
     assert line == ("EXERCISE new need C 482 912 · LIFE AT RISK: Water · 40 L · open · from Anna")
-    lost = {"at": NOON, "event": "PeerLost", "device": "d" * 52, "reason": "silent"}
+    lost = {"at": NOON, "event": "PeerLost", "device": "d" * 52, "reason": "silent", **NOBODY}
     assert events.line(lost).endswith("lost dddddddddddd: silent")
+    desk = {"device": "d" * 52, "member_name": "School\n", "label": "desk 2", "address": "a:1"}
+    assert events.line({"at": NOON, "event": "PeerConnected", **desk}).endswith(
+        "connected to School, desk 2 (dddddddddddd) at a:1"
+    )
+    assert events.line({"at": NOON, "event": "PeerInSync", **desk}).endswith(
+        "equal with School, desk 2 (dddddddddddd)"
+    )
     unread = {"at": NOON, "event": "RecordChanged", "id": "m/rrr", "row": {}}
     assert "cannot be shown" in events.line(unread)
+
+
+def test_a_flood_of_promises_leaves_the_others_in_sight() -> None:
+    def pledge(member: str, number: int) -> dict[str, object]:
+        return row(kind="pledge", ref=None, id=f"m/{member}{number:015}", member=member)
+
+    flood = [pledge("f", number) for number in range(1_000)]
+    told = page_of(row(related=[*flood, pledge("b", 0), *(pledge("m" * 52, n) for n in range(9))]))
+    lines = told.splitlines()
+    assert sum(line.startswith("f0000000") for line in lines) == 5
+    assert sum(line.startswith("b0000000") for line in lines) == 1
+    assert sum(line.startswith("mmmm") for line in lines) == 9
+    assert "Promises (1010)" in told
+    assert "995 more: --json lists all" in told

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from meshaid.cli.main import main
 from meshaid.core.invite import decode_invite, read_invite_file
+from meshaid.core.schema import KINDS
 from tests.cli.calls import NOON, call, done, found
 
 ID = 52
@@ -109,7 +113,7 @@ def test_link(home: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["need", "offer", "notice"])
 def test_writing(home: Path, kind: str) -> None:
     told = done(kind, "Water", "--area", "Riverside north", "--expires", "5h", home=home)
-    assert set(told) == {"id", "ref"}
+    assert set(told) == {"id", "ref", "warnings"}
     row = done("show", told["id"], home=home)
     assert (row["kind"], row["title"], row["area"]) == (kind, "Water", "Riverside north")
     assert row["expires_at"] == NOON + 5 * 3600
@@ -168,7 +172,7 @@ def test_close(home: Path) -> None:
 
 
 def test_board(home: Path) -> None:
-    assert done("board", home=home) == {"records": []}
+    assert done("board", home=home)["records"] == []
     done("need", "Drinking water", "--category", "water.drinking", home=home)
     done("offer", "Soup", "--category", "food.meals", home=home)
     titles: dict[tuple[str, ...], list[Any]] = {}
@@ -177,7 +181,7 @@ def test_board(home: Path) -> None:
         ("--text", "drinking"),
     ):  # fmt: skip
         told = done("board", *filters, home=home)
-        assert set(told) == {"records"}
+        assert set(told) == {"records", "total", "more", "left_out", "warnings"}
         titles[filters] = [row["title"] for row in told["records"]]
     assert titles == {
         (): ["Drinking water", "Soup"],
@@ -192,7 +196,10 @@ def test_import(home: Path, tmp_path: Path) -> None:
     where = ("--where", "hub=C", "--where", "entered_by=desk 3")
     options = ("--start", "2026-03-01T09:00+00:00")
     told = done("import", DRILL, *options, *where, home=home)
-    assert set(told) == {"imported", "refused", "ignored_columns", "unresolved"}
+    assert set(told) == {
+        "format", "imported", "known", "differing", "withdrawn", "refused", "unresolved", "notes",
+        "columns", "ignored_columns", "labels",
+    }  # fmt: skip
     assert told["imported"] > 10
     assert told["refused"] == []
     assert "hub" in told["ignored_columns"]
@@ -237,6 +244,11 @@ def test_status(home: Path) -> None:
     assert counts == [1, 1, 1, 1]
     assert (told["listening"], told["peers"]) == ([], [])
     assert len(bytes.fromhex(told["digest"])) == 32
+    own = [told[name] for name in ("member_name", "member_kind", "member_role", "label")]
+    assert own == ["Anna", "household", "steward", "first device"]
+    page = " ".join(call("status", home=home).stdout.split())
+    assert f"Anna, household, steward · {told['member']}" in page
+    assert f"first device · {told['device']}" in page
 
 
 def test_peers(home: Path) -> None:
@@ -249,7 +261,9 @@ def test_export_as_json_lines(home: Path, tmp_path: Path, member: str) -> None:
     name = told["id"][:9] if member == "id" else member
     file = tmp_path / "out.jsonl"
     result = done("export", "--format", "jsonl", "--member", name, file, home=home)
-    assert set(result) == {"file", "format", "bytes", "member", "records"}
+    assert set(result) == {
+        "file", "format", "bytes", "member", "records", "left_out", "exercise",
+    }  # fmt: skip
     assert (result["records"], result["bytes"]) == (1, file.stat().st_size)
     (line,) = map(json.loads, file.read_text().splitlines())
     assert (line["id"], line["fields"]["title"]) == (told["id"], "Water")
@@ -270,3 +284,65 @@ def test_export_of_an_exercise_says_so_in_every_row(tmp_path: Path) -> None:
     done("offer", "Tea", home=home)
     done("export", "--format", "jsonl", "--member", "me", file, home=home)
     assert [json.loads(line)["exercise"] for line in file.read_text().splitlines()] == [True, True]
+
+
+# ---- what the help says of it
+def documented(command: str) -> set[str]:
+    """The words of a command's help on its JSON, and the fields of every kind."""
+    told = main.commands[command].epilog or ""
+    fields = {name for kind in KINDS.values() for name in kind.fields}
+    return {*re.findall(r"[a-z_]+", told), *fields, *_NAMED}
+
+
+_NAMED = {f"target_{part}" for part in ("ref", "title", "area", "status", "kind")}
+
+
+def test_every_key_of_a_row_is_documented(home: Path) -> None:
+    ref = done("need", "Water", "--quantity", "40", "--unit", "L", "--people", "5", home=home)[
+        "ref"
+    ]
+    offer = done("offer", "Tank", home=home)["ref"]
+    pledge = done("pledge", ref, "--offer", offer, home=home)
+    rows = [
+        done("show", ref, home=home), done("show", offer, home=home), pledge,
+        done("receive", pledge["id"], home=home),
+        done("flag", ref, "--reason", "seems_done", home=home),
+        done("show", done("notice", "Bridge", home=home)["ref"], home=home),
+    ]  # fmt: skip
+    for row in rows:
+        assert set(row) - {"about", "warnings"} <= documented("show")
+    assert set(pledge) <= documented("pledge") | documented("show")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("board",), ("status",), ("peers",), ("match",), ("duplicates",), ("report",),
+        ("need", "Soup"), ("invite",), ("link",), ("completion", "bash"),
+    ],
+    ids=lambda words: words[0],
+)  # fmt: skip
+def test_every_key_is_documented(home: Path, words: tuple[str, ...]) -> None:
+    assert set(done(*words, home=home)) <= documented(words[0])
+
+
+def test_the_parts_of_proposals_duplicates_and_reports_are_documented(home: Path) -> None:
+    same = ("--category", "water.drinking", "--quantity", "40", "--unit", "L")
+    for _ in range(2):
+        done("need", "Drinking water", *same, home=home)
+    done("offer", "Tank", *same, "--range", "anywhere", "--on-behalf-of", "h1", home=home)
+    (proposal, *_) = done("match", home=home)["proposals"]
+    assert set(proposal) | set(proposal["reasons"][0]) <= documented("match")
+    (candidate, *_) = done("duplicates", home=home)["candidates"]
+    assert set(candidate) <= documented("duplicates")
+    told = done("report", home=home)
+    for counts in (told["total"], *told["categories"], *told["hubs"]):
+        assert set(counts) - {"code", "label", "id", "letter", "name"} <= documented("report")
+
+
+def test_every_command_says_what_it_prints_for_programs() -> None:
+    commands = dict(main.commands)
+    group = commands.pop("contact")
+    assert isinstance(group, click.Group)
+    commands |= {f"contact {name}": command for name, command in group.commands.items()}
+    assert [name for name, command in commands.items() if not command.epilog] == []

@@ -9,7 +9,7 @@ import pytest
 from meshaid.cli import events, tables
 from meshaid.cli.qr import print_code
 from tests.cli.calls import NOON, call, done, running
-from tests.cli.test_screen import printed
+from tests.cli.test_screen import NOBODY, printed
 
 
 def said(*words: str | Path, home: Path) -> str:
@@ -37,7 +37,7 @@ def test_an_invite_file(home: Path, tmp_path: Path) -> None:
 
 def test_writing(home: Path) -> None:
     result = call("need", "Insulin", "--life-threatening", home=home)
-    assert "Call for help" in result.stderr
+    assert result.stderr.startswith("LIFE AT RISK. Do not wait for the board: call for help")
     assert result.stdout.splitlines()[-1].endswith(" is on the board.")
 
 
@@ -56,10 +56,10 @@ def test_imports_and_exports(home: Path, tmp_path: Path) -> None:
     table = tmp_path / "slips.csv"
     table.write_text("kind,id,title,supersedes\nnotice,1,Bridge,77\n", encoding="utf-8")
     result = call("import", table, home=home)
-    assert "1 records imported, 0 rows refused." in result.stdout
+    assert "1 record imported, 0 rows refused." in result.stdout
     assert "line 2: supersedes names a row that is not here" in result.stderr
     words = ("export", "--format", "jsonl", "--member", "me", tmp_path / "out")
-    assert "1 records written" in said(*words, home=home)
+    assert "1 record written" in said(*words, home=home)
 
 
 def test_meeting(home: Path, tmp_path: Path) -> None:
@@ -72,7 +72,10 @@ def test_meeting(home: Path, tmp_path: Path) -> None:
         assert told.endswith(done("status", home=home)["digest"])
         assert f"listening {node.address}" in said("status", home=home)
         (peer,) = done("peers", home=home)["peers"]
-        assert peer["device"][:12] in said("peers", home=home)
+        told = said("peers", home=home)
+        assert (peer["member_name"], peer["label"]) == ("Ben", "first device")
+        assert "Ben, first device" in told
+        assert peer["device"][:12] in told
         assert "off its networks" in said("offline", home=home)
         assert "no node is on a network here" in said("status", home=home)
         assert "on its networks" in said("online", home=home)
@@ -80,8 +83,8 @@ def test_meeting(home: Path, tmp_path: Path) -> None:
 
 def test_a_device_that_is_known_by_its_address_alone() -> None:
     peer = {
-        "device": None, "member": None, "address": "10.0.0.1:7440", "state": "connecting",
-        "in_sync": False, "last_sync": None,
+        "device": None, "member": None, "member_name": "", "label": "", "state": "connecting",
+        "address": "10.0.0.1:7440", "in_sync": False, "last_sync": None,
     }  # fmt: skip
     told = printed(tables.peers_page, {"peers": [peer, {**peer, "in_sync": True}]})
     assert "?" in told
@@ -105,10 +108,20 @@ def test_the_code_is_black_on_white_on_a_terminal(
     ("told", "words"),
     [
         (
-            {"event": "RunRefused", "device": "d", "by": "us", "rule": "G7"},
+            {"event": "RunRefused", "device": "d", "by": "us", "rule": "G7", **NOBODY},
             "refused from d: rule G7",
         ),
-        ({"event": "RunRefused", "device": "d", "by": "them", "rule": "G7"}, "refused by d"),
+        (
+            {
+                "event": "RunRefused",
+                "device": "d",
+                "by": "them",
+                "rule": "G7",
+                "member_name": "Ben",
+                "label": "",
+            },
+            "refused by Ben (d)",
+        ),
         ({"event": "NotYetKnown", "address": "a:1", "by": "them"}, "this device is not known yet"),
         ({"event": "NotYetKnown", "address": "a:1", "by": "us"}, "the other is not known yet"),
         ({"event": "DiscoveryFailed", "reason": "no network"}, "--peer"),
