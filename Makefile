@@ -17,6 +17,8 @@ CARGO := cargo
 MANIFEST := --manifest-path native/Cargo.toml
 DOCS := build/docs
 KILLS ?= 200
+DRILLS ?= 4
+ORDERS ?= 3
 TESTS ?= tests
 PYTEST_ARGS ?=
 
@@ -28,7 +30,7 @@ CODE := $(wildcard meshaid examples benchmarks tests tools docs/conf.py)
 NATIVE_FILES := $(shell find native -path native/target -prune -o -type f -print 2>/dev/null)
 PACKAGE_FILES := $(shell find meshaid -name __pycache__ -prune -o -name '*.so' -prune -o -type f -print)
 
-.PHONY: help demo develop test lint contracts types native-checks docs wheel-test coverage kill bench \
+.PHONY: help demo develop test lint contracts types native-checks docs wheel-test coverage kill drill bench \
 	format lock reference clean
 
 help: ## show this list
@@ -64,11 +66,13 @@ native-checks: $(STAMPS)/venv ## the Rust module: format, clippy, tests
 reference: develop ## write docs/reference/*.md and docs/pictures/*.svg anew from the code
 	$(BIN)/python tools/reference.py
 	$(BIN)/python tools/pictures.py
+	$(BIN)/python tools/screens.py
 
 docs: develop ## the manual in build/docs, warnings as errors
 	$(BIN)/python tools/reference.py --check
 	$(BIN)/python tools/make_dictionary.py --check
 	$(BIN)/python tools/pictures.py --check
+	$(BIN)/python tools/screens.py --check
 	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs $(DOCS)/html
 
 wheel-test: $(STAMPS)/wheel $(STAMPS)/js ## the Python tests, against the installed wheel
@@ -85,6 +89,9 @@ coverage: develop ## which lines and branches of core/ its own tests reach
 
 kill: develop ## kill real nodes at KILLS=200 random moments
 	$(BIN)/pytest -m kill --kills $(KILLS) --timeout 7200 -s
+
+drill: develop ## play DRILLS=4 drills through the command line, in ORDERS=3 orders of meetings each
+	$(BIN)/python -m tests.net.drill_check --drills $(DRILLS) --orders $(ORDERS)
 
 bench: develop ## figures, not tests
 	$(BIN)/python -m benchmarks

@@ -27,6 +27,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +39,7 @@ from rich.table import Table
 from rich.text import Text
 
 import meshaid
-from meshaid.cli import events, tables
+from meshaid.cli import cells, events, record, tables
 from meshaid.cli.screen import EXERCISE, on_line
 from meshaid.core.invite import InviteText, decode_invite, is_invite_file, read_invite_file
 from meshaid.errors import InvalidInput, MeshaidError
@@ -329,13 +330,13 @@ class Page:
         table = Table("Code", "Kind", "What", "How much", "When", "Where", "State", box=None)
         for row in self._rows[: self._console.height]:
             table.add_row(
-                tables.code(row["ref"]),
+                cells.code(row["ref"]),
                 on_line(row["kind"]),
-                tables.title(row),
-                tables.amount(row),
-                tables.when(row),
+                cells.title(row),
+                cells.amount(row),
+                cells.when(row),
                 on_line(row["area"] or ""),
-                tables.state(row),
+                cells.state(row),
             )
         return table
 
@@ -343,11 +344,11 @@ class Page:
         table = Table("Peer", "Member", "Address", "State", "Last equal", box=None)
         for peer in self._peers[:PEERS_SHOWN]:
             table.add_row(
-                tables.short(peer["device"]) or "?",
-                tables.short(peer["member"]) or "?",
+                cells.short(peer["device"]) or "?",
+                cells.short(peer["member"]) or "?",
                 on_line(peer["address"] or ""),
                 f"{peer['state']}, equal now" if peer["in_sync"] else peer["state"],
-                tables.moment(peer["last_sync"]),
+                cells.moment(peer["last_sync"]),
             )
         return table
 
@@ -369,18 +370,20 @@ async def carry_out(node: meshaid.Node, word: str, rest: str) -> str:
         case "need" | "offer" | "notice":
             entered = {"kind": word, "fields": fields_of(rest)}
             written = await node.execute("add", entered, None)
-            return f"written: {tables.code(written['ref']) or written['id']}"
+            return f"written: {cells.code(written['ref']) or written['id']}"
         case "close":
             ref, _, reason = rest.rpartition(" ")
             if not ref:
                 raise InvalidInput("close needs a code and a reason, as: close H482913 received")
             row = await node.board.close(ref.strip(), reason)
-            return f"{tables.code(row.record.text('ref')) or row.id} is {row.status}"
+            return f"{cells.code(row.record.text('ref')) or row.id} is {row.status}"
         case "show":
-            return page_text(tables.record_page, (await node.board.show(rest)).as_json())
+            page = partial(record.record_page, now=int(time.time()))
+            return page_text(page, (await node.board.show(rest)).as_json())
         case "board":
             rows = [row.as_json() for row in await node.board.records()]
-            return page_text(tables.board_page, {"records": rows})
+            page = partial(tables.board_page, now=int(time.time()))
+            return page_text(page, {"records": rows})
         case "peers":
             return page_text(tables.peers_page, {"peers": await node.peers()})
         case "status":

@@ -1,4 +1,4 @@
-"""Write the reference pages that follow from the code: commands, limits, errors, records, modules.
+"""Write the reference pages that follow from the code: calls, commands, limits, errors, records, …
 
 Run without arguments to write docs/reference/*.md, with --check to compare only (exit 1 and a
 sentence for each page that is out of date).
@@ -13,10 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))
+
+from tools import calls  # noqa: E402
+
 if TYPE_CHECKING:
     import click
 
-ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "reference"
 WIDTH = 92
 HEAD = "<!-- Written by tools/reference.py from the code: run `make reference`. -->\n"
@@ -120,10 +124,20 @@ def commands_page() -> Iterator[str]:
     group = command_group()
     yield "# Commands\n"
     yield f"```text\n{help_text(group, 'meshaid')}\n```"
-    for name, command in sorted(group.commands.items()):
-        if not command.hidden:
-            yield f"\n## meshaid {name}\n"
-            yield f"```text\n{help_text(command, f'meshaid {name}')}\n```"
+    for name, command in sorted(leaves(group)):
+        yield f"\n## meshaid {name}\n"
+        yield f"```text\n{help_text(command, f'meshaid {name}')}\n```"
+
+
+def leaves(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command that is not hidden, those of groups by both words."""
+    import click
+
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from leaves(command, f"{before}{name} ")
+        elif not command.hidden:
+            yield f"{before}{name}", command
 
 
 # ---- records
@@ -140,6 +154,12 @@ def type_words(field_type: object) -> str:
             return f"text({most})"
         case fields.Texts(most):
             return f"texts({most})"
+        case fields.NameList(most):
+            return f"names({most})"
+        case fields.Languages(most):
+            return f"languages({most})"
+        case fields.Degrees(most):
+            return f"int: hundredths of a degree, up to {most} degrees"
         case fields.Int(least, most):
             return f"int {least} to {most}"
         case fields.Choice(words):
@@ -155,6 +175,7 @@ def type_words(field_type: object) -> str:
         fields.Ref: "ref",
         fields.Language: "language",
         fields.HubLetter: "letter",
+        fields.Spoken: "code to say aloud",
     }
     return named[type(field_type)]
 
@@ -224,6 +245,7 @@ def modules_page() -> Iterator[str]:
 
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
+    "board.md": lambda: calls.board_page(command_group().commands),
     "cli.md": commands_page,
     "errors.md": errors_page,
     "limits.md": limits_page,

@@ -27,7 +27,9 @@ from meshaid.core.invite import decode_invite
 from meshaid.core.meeting import Meeting
 from meshaid.core.noise import Role
 from meshaid.core.served import Served
+from meshaid.core.slips import Reading
 from meshaid.desk import Desk
+from meshaid.intake import import_file
 from meshaid.node import Node, open_node
 from meshaid.opening import OpenHome, open_home
 from meshaid.testing.wire import Wire
@@ -58,7 +60,8 @@ class Homes:
         rows = [f"S{n},need,slip {n},{'some words of a slip ' * 6},0" for n in range(SLIPS)]
         table = "\n".join(["id,kind,title,text,minute", *rows]).encode()
         with open_home(folder / "giver") as home:
-            Desk(home.replica, random=os.urandom).import_slips(table, NOW, start=NOW, where={})
+            desk = Desk(home.replica, random=os.urandom)
+            import_file(desk, table, NOW, reading=Reading(start=NOW))
 
     def fresh(self, name: str, place: Path) -> Path:
         """A copy of a home in a new place."""
