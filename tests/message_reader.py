@@ -34,6 +34,10 @@ SHAPES = {
     13: ("PING", ""),
     14: ("PONG", ""),
     15: ("BYE", "reason:reason"),
+    18: ("SEALED_LIST", "table:table"),
+    19: ("SEALED", "request:number0 wires:packed"),
+    24: ("SEALED_DIGEST", "digest:16"),
+    25: ("SEALED_WANT", "request:number names:names64"),
 }
 
 
@@ -127,7 +131,11 @@ def read_packed(size: Any, stream: Any, message: str) -> list[str]:
         raise ValueError("stream") from error
     require(len(plain) == size and inflater.eof and not inflater.unused_data, "size")
     entries = tiny_msgpack.read(plain)
-    least, most, longest = (0, 256, 16_384) if message == "CARDS" else (1, 64, MIB)
+    least, most, longest = {
+        "CARDS": (0, 256, 16_384),
+        "DELTA": (1, 64, MIB),
+        "SEALED": (0, 64, 6_144),
+    }[message]
     require(type(entries) is list and least <= len(entries) <= most, "count")
     for entry in entries:
         require(type(entry) is bytes and 1 <= len(entry) <= longest, "entry")

@@ -3,6 +3,9 @@
 A block right after a line `<!-- not run: REASON -->` is left out. In a console block each line
 `$ meshaid ...` is a command; the lines below it are its output, where `…` stands for anything. A
 command that ends with ` &` goes on in the background until the document ends.
+
+Two kinds of document are run otherwise than block by block: a story, which `tools/story.py` plays,
+has lines `<!-- at DESK ... -->`; a program told in parts has lines `<!-- part of PATH -->`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^(`{3,}|~{3,})\s*\{?([\w-]*)\}?.*$")
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
+AT = re.compile(r"<!-- at (\w+)(?: (\d\d):(\d\d))?(?: = (\S+))? -->")
+"""Whose desk the next blocks of a story are at, from when on, and where others reach it."""
+PART = re.compile(r"<!-- part of (\S+) -->")
+"""The next block is a part of this file; all its parts in order are the file."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,19 @@ class Block:
     line: int
     language: str
     text: str
-    runs: bool
+    before: str
+    """The last line above the fence that is not empty."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is no block that is only shown."""
+        return NOT_RUN.fullmatch(self.before) is None
+
+    @property
+    def part_of(self) -> str:
+        """The file that this block is a part of, from the root; empty for none."""
+        match = PART.fullmatch(self.before)
+        return match[1] if match else ""
 
     def __str__(self) -> str:
         return f"{self.document.relative_to(ROOT)}:{self.line}"
@@ -49,6 +68,11 @@ def documents() -> list[Path]:
     return sorted(path for folder in folders for path in folder.glob("*.md"))
 
 
+def is_story(document: Path) -> bool:
+    """Whether its console blocks are one story, played by `tools/story.py`."""
+    return any(map(AT.fullmatch, document.read_text(encoding="utf-8").splitlines()))
+
+
 def blocks_of(document: Path) -> Iterator[Block]:
     """Every fenced block of a document, in order."""
     fence = ""
@@ -58,8 +82,7 @@ def blocks_of(document: Path) -> Iterator[Block]:
     for number, line in enumerate(document.read_text(encoding="utf-8").splitlines(), 1):
         if fence:
             if line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-                runs = NOT_RUN.fullmatch(before) is None
-                yield Block(document, first, language, "\n".join(inside) + "\n", runs)
+                yield Block(document, first, language, "\n".join(inside) + "\n", before)
                 fence = before = ""
             else:
                 inside.append(line)

@@ -9,6 +9,8 @@ import click
 OPTIONS = {"--home", "--json", "--passphrase-file", "--now"}
 
 _ENTRY = {"--category", "--quantity", "--unit", "--area", "--details", "--expires"}
+_PART = {"--quantity", "--unit", "--whole"}
+_FILTERS = {"--kind", "--category", "--area", "--mine", "--attention", "--sort"}
 _NEED = _ENTRY | {"--urgency", "--life-threatening"}
 
 COMMANDS: dict[str, set[str]] = {
@@ -23,8 +25,30 @@ COMMANDS: dict[str, set[str]] = {
     "notice": {"--area", "--details", "--expires"},
     "edit": set(),
     "close": {"--reason"},
+    "pause": set(),
+    "reopen": set(),
+    "pledge": _PART | {"--offer", "--eta", "--hold-until", "--text"},
+    "withdraw": set(),
+    "handed-over": set(),
+    "failed": set(),
+    "returned": set(),
+    "receive": _PART | {"--more-coming", "--condition", "--text"},
+    "accept": {"--text"},
+    "decline": {"--text"},
+    "not-received": {"--text"},
     "show": set(),
-    "board": {"--kind", "--category", "--status", "--text"},
+    "board": _FILTERS | {"--status", "--text", "--hidden", "--limit"},
+    "watch": _FILTERS,
+    "match": set(),
+    "duplicates": set(),
+    "report": set(),
+    "flag": {"--reason", "--other", "--text"},
+    "hide": {"--reason"},
+    "unhide": set(),
+    "contact": set(),
+    "claim": {"--reason"},
+    "hub": {"--title", "--letter", "--areas", "--emergency"},
+    "completion": set(),
     "import": {"--start", "--where"},
     "run": {"--listen", "--peer", "--no-mdns"},
     "sync": {"--timeout"},

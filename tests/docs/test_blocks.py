@@ -17,12 +17,27 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.docs.blocks import ROOT, Block, Command, blocks_of, commands_of, documents, fits
+from tests.docs.blocks import (
+    ROOT,
+    Block,
+    Command,
+    blocks_of,
+    commands_of,
+    documents,
+    fits,
+    is_story,
+)
 
 SECONDS = 60
 SPOKEN = re.compile(r"\b[A-Z] \d{3} \d{3}\b")
 BLOCKS = [block for document in documents() for block in blocks_of(document)]
-PYTHON = [block for block in BLOCKS if block.language in {"python", "py"}]
+IN_PARTS = {block.document: block.part_of for block in BLOCKS if block.part_of}
+"""Documents that tell a program part by part, with the file that holds it."""
+PYTHON = [
+    block
+    for block in BLOCKS
+    if block.language in {"python", "py"} and block.document not in IN_PARTS
+]
 PROGRAM = [sys.executable, "-m", "meshaid"]
 
 
@@ -64,7 +79,7 @@ def with_codes(words: str, shown: str) -> str:
 
 @pytest.mark.parametrize(
     "document",
-    [document for document in documents() if shell_commands(document)],
+    [document for document in documents() if shell_commands(document) and not is_story(document)],
     ids=lambda document: str(document.relative_to(ROOT)),
 )
 def test_console_blocks(document: Path, tmp_path: Path) -> None:
@@ -115,6 +130,24 @@ def test_python_blocks(block: Block, tmp_path: Path) -> None:
     trio.run(run)
 
 
+@pytest.mark.parametrize(
+    ("document", "program"), IN_PARTS.items(), ids=lambda it: str(it).rpartition("/")[2]
+)
+def test_a_program_told_in_parts(
+    document: Path, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All parts in order are the file; each runs, and so does what the page tries out with them."""
+    blocks = [block for block in BLOCKS if block.document == document and block.runs]
+    python = [block for block in blocks if block.language == "python"]
+    parts = [block.text for block in python if block.part_of]
+    assert "\n\n".join(parts) == (ROOT / program).read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "told"}
+    for block in python:
+        text = "\n" * (block.line - 1) + block.text
+        exec(compile(text, str(document), "exec"), names)  # noqa: S102 - our own documents
+
+
 def test_blocks_are_found(tmp_path: Path) -> None:
     """The reader of blocks itself: languages, marks, continued lines, output, background."""
     document = ROOT / "README.md"
@@ -124,7 +157,12 @@ def test_blocks_are_found(tmp_path: Path) -> None:
         "<!-- not run: it is long -->\n\n```python\nx = 1\n```\n",
         encoding="utf-8",
     )
+    told = tmp_path / "told.md"
+    told.write_text("<!-- at desk2 09:30 -->\n<!-- part of a/b.py -->\n```python\n```\n", "utf-8")
+    assert is_story(told)
+    assert [block.part_of for block in blocks_of(told)] == ["a/b.py"]
     console, python = blocks_of(path)
+    assert not is_story(path)
     assert (console.language, console.line, console.runs) == ("console", 4, True)
     assert (python.language, python.text, python.runs) == ("python", "x = 1\n", False)
     shown, running = commands_of(console)

@@ -64,7 +64,9 @@ def test_everything_has_help(name: str) -> None:
 def test_documents_name_real_commands(page: Path) -> None:
     """`meshaid word` in backticks or after a prompt is a command that exists."""
     text = page.read_text(encoding="utf-8")
-    quoted = re.findall(r"`meshaid ((?:--\S+ (?:\S+ )?)*)([a-z]+)", text)
-    prompted = re.findall(r"^\$ meshaid ((?:--\S+ (?:\S+ )?)*?)([a-z]+)\b", text, re.MULTILINE)
+    quoted = re.findall(r"`meshaid ((?:--[^\s`]+ (?:[^\s`]+ )?)*)([a-z]+(?:-[a-z]+)*)", text)
+    prompted = re.findall(
+        r"^\$ meshaid ((?:--\S+ (?:\S+ )?)*?)([a-z]+(?:-[a-z]+)*)\b", text, re.MULTILINE
+    )
     named = {word for _, word in quoted + prompted}
     assert named - set(SHOWN) == set()

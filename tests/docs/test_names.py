@@ -36,7 +36,7 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
     assert not absent
 
 
-@pytest.mark.parametrize("tool", ["tools/reference.py", "tools/pictures.py"])
+@pytest.mark.parametrize("tool", ["tools/reference.py", "tools/pictures.py", "tools/screens.py"])
 def test_generated_pages_are_current(tool: str) -> None:
     """Generated pages and pictures hold what the code says today: `make reference` writes them."""
     checked = subprocess.run(
