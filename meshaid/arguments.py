@@ -27,7 +27,7 @@ def given(arguments: Arguments, name: str, kind: type[T], default: T | None = No
     if value is None and default is not None:
         return default
     if type(value) is not kind:
-        raise InvalidInput(f"{name}: is missing, or not of the type {kind.__name__}")
+        raise InvalidInput(fields={name: f"is missing, or not of the type {kind.__name__}"})
     return value
 
 
@@ -40,7 +40,7 @@ def texts(arguments: Arguments, name: str) -> list[str]:
     """An argument that is a list of texts; empty where it is missing. Raises as `given`."""
     found = given(arguments, name, list, [])
     if not all(isinstance(text, str) for text in found):
-        raise InvalidInput(f"{name}: must be texts")
+        raise InvalidInput(fields={name: "must be texts"})
     return found
 
 

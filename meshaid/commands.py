@@ -88,7 +88,7 @@ def _peers(desk: Desk, arguments: Arguments, now: int) -> Result:
 def _invite(desk: Desk, arguments: Arguments, now: int) -> Result:
     wanted = given(arguments, "role", str, "member")
     if wanted not in ("member", "steward"):
-        raise InvalidInput("role: must be member or steward")
+        raise InvalidInput(fields={"role": "must be member or steward"})
     role: Role = "steward" if wanted == "steward" else "member"
     kinds = texts(arguments, "kinds") or ["household"]
     if not desk.replica.may_invite(role):

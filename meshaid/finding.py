@@ -18,7 +18,7 @@ from meshaid import limits
 from meshaid.core import ids, reports
 from meshaid.core.amounts import show_amount
 from meshaid.core.board import ENDED, Board
-from meshaid.core.duplicates import DuplicateIndex, Subject, pairs
+from meshaid.core.duplicates import Candidate, DuplicateIndex, Subject, pairs
 from meshaid.core.fields import Value
 from meshaid.core.flags import COLLAPSED
 from meshaid.core.match_index import MatchIndex
@@ -164,10 +164,24 @@ def duplicates(desk: Desk, now: int, ref: str = "") -> list[Duplicate]:
     index, board = _finder(desk).comparing(desk), desk.board(now)
     own = desk.member
     if not ref:
-        found = pairs(index, partial(_stands, board), _linked(board))
+        found = _mixed(pairs(index, partial(_stands, board), _linked(board)))
         return [_duplicate(board, name, *other, own) for name, other in found]
     record = board.find(ref)
     return _of_subject(board, index, Subject.of(record), own)
+
+
+def _mixed(found: Sequence[tuple[str, Candidate]]) -> Sequence[tuple[str, Candidate]]:
+    """The likest first; of more than a list holds first few of each two members, so that whoever
+    writes the same a hundred times does not push out what others wrote twice."""
+    if len(found) <= limits.DUPLICATES_LISTED:
+        return found
+    counts: Counter[frozenset[str]] = Counter()
+    places: list[tuple[bool, int]] = []
+    for place, (name, other) in enumerate(found):
+        members = frozenset(each.partition("/")[0] for each in (name, other.reference))
+        counts[members] += 1
+        places.append((counts[members] > limits.SHOWN_PER_MEMBER, place))
+    return [found[place] for _, place in sorted(places)]
 
 
 def duplicates_of_draft(

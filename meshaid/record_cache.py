@@ -38,8 +38,6 @@ class RecordCache:
         """By a reference what is called its duplicate, by a row of an import its copies."""
         self._codes: Counter[str] = Counter()
         self._moved: set[str] = set()
-        self._flaggers: set[str] = set()
-        """Members of which a flag has come, changed or gone since `take_moved`."""
         self._changes = 0
 
     @property
@@ -81,8 +79,7 @@ class RecordCache:
     def take_moved(self) -> set[str]:
         """What `bearing` says of all that changed since this was asked last, before and after."""
         self._fresh()
-        moved = self._moved | self._crowded_out(self._flaggers)
-        self._moved, self._flaggers = set(), set()
+        moved, self._moved = self._moved, set()
         return moved
 
     def codes(self) -> KeysView[str]:
@@ -152,16 +149,36 @@ class RecordCache:
         return found
 
     def _crowded_out(self, members: Iterable[str]) -> set[str]:
-        """Flags of who has too many for all to count, and what they name: one more or less of them
-        lets another one in."""
-        crowds = (self._flags_of[member] for member in members if member in self._flags_of)
+        """Of who has too many flags for all to count, those that may count, and what they name: one
+        more or less of them lets another one in."""
+        crowds = (self._flags_of.get(member, {}) for member in members)
         return {
             name
             for flags in crowds
             if len(flags) >= limits.FLAGS_PER_MEMBER
-            for flag in flags.values()
+            for flag in self._may_count(flags)
             for name in (flag.reference, *_named(flag))
         }
+
+    def _may_count(self, flags: Mapping[str, Record]) -> Iterator[Record]:
+        """One member's flags by their ids, until as many are found as count for sure (see
+        core/flags.py). Those that expire may count or not, and of them only so many are taken."""
+        records, told = self._records or {}, set[tuple[str, str]]()
+        sure: set[tuple[str, str]] = set()
+        taken = 0
+        for name in sorted(flags):
+            flag, target = flags[name], flags[name].text("target")
+            said = target, flag.text("reason")
+            own = target.startswith(f"{flag.member}/")
+            if flag.readable and not own and flag.text("state") != "withdrawn" and said not in told:
+                yield flag
+                taken += 1
+                if "expires_at" not in flag.fields:
+                    told.add(said)
+                    held = records.get(target)
+                    sure.add(((_group(held) if held else "") or target, said[1]))
+            if len(sure) >= limits.FLAGS_PER_MEMBER or taken >= 5 * limits.FLAGS_PER_MEMBER:
+                return
 
     def _flags_beside(self, flag: Record, targets: set[str]) -> set[str]:
         """A member's flags on the same records: of several with one reason only one counts."""
@@ -187,20 +204,20 @@ class RecordCache:
         self._touched.clear()
         self._changes += 1
         names = {*rows}
-        self._moved |= self._borne(records, names)
+        flaggers = {
+            name.partition("/")[0]
+            for name, row in rows.items()
+            if name in self._everywhere
+            or (row is not None and "flag" in row.fields.get("kind", ()))
+        }
+        self._moved |= self._borne(records, names) | self._crowded_out(flaggers)
         for reference, row in rows.items():
             before = records.pop(reference, None)
             if before is not None:
-                self._note_flagger(before)
                 self._forget(before)
             if row is not None:
                 records[reference] = self._read(reference, row)
-                self._note_flagger(records[reference])
-        self._moved |= self._borne(records, names)
-
-    def _note_flagger(self, record: Record) -> None:
-        if record.kind == "flag":
-            self._flaggers.add(record.member)
+        self._moved |= self._borne(records, names) | self._crowded_out(flaggers)
 
     def _read_all(self) -> dict[str, Record]:
         self._touched.clear()

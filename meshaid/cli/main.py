@@ -96,14 +96,14 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except BaseException as error:
-            if isinstance(error, BaseExceptionGroup) and error.subgroup(KeyboardInterrupt):
-                raise click.Abort from error  # trio hands Ctrl-C on in a group
-            if not isinstance(error, Exception):
+        except BaseExceptionGroup as group:
+            if group.subgroup(KeyboardInterrupt):  # trio hands Ctrl-C on in a group
+                raise click.Abort from group
+            if not isinstance(group, ExceptionGroup):
                 raise
-            from meshaid.cli.failures import report
-
-            raise click.exceptions.Exit(report(error)) from error
+            raise _failure(group) from group
+        except Exception as error:
+            raise _failure(error) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by purpose, each with the first sentence of its help."""
@@ -118,6 +118,13 @@ class _Commands(click.Group):
 
 _PLAIN: Final = {"\u00b7": "-", "\u2026": "...", "\u2068": "", "\u2069": ""}
 """What our own marks become on a terminal that does not know them."""
+
+
+def _failure(error: Exception) -> click.exceptions.Exit:
+    """Tell what went wrong; how the command then ends."""
+    from meshaid.cli.failures import report
+
+    return click.exceptions.Exit(report(error))
 
 
 def _speak_any_encoding() -> None:

@@ -142,13 +142,17 @@ class WhenType(click.ParamType[int | timedelta]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | timedelta:
         from meshaid.core.times import parse_duration, parse_time
+        from meshaid.errors import InvalidInput
 
         if isinstance(value, int | timedelta):
             return value
         if str(value).strip()[-1:].casefold() in _DURATION_ENDS:
             seconds = _converted(self, parse_duration, value, param, ctx)
             return timedelta(seconds=seconds)
-        return _converted(self, parse_time, value, param, ctx)
+        try:
+            return parse_time(str(value))
+        except InvalidInput as error:
+            self.fail(f"{error}, or a duration such as 2h", param, ctx)
 
 
 class AddressType(click.ParamType[str]):

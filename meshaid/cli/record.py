@@ -17,11 +17,11 @@ from meshaid.core.fields import Ref, Time
 from meshaid.core.schema import KINDS
 
 _NOT_LISTED: Final = frozenset(
-    {"about", "conflicts", "contact", "created_at", "exercise", "flagged", "hidden", "id", "kind",
-     "known_to_others", "life_threatening", "marks", "member", "member_name", "need", "over",
-     "overdue", "promised", "quantity", "received", "ref", "related", "related_more", "rev",
-     "stale_pledges", "state", "status", "still_open", "target", "tier", "title", "told_with",
-     "unit", "waiting_since", "warnings"}
+    {"about", "conflicts", "contact", "created_at", "exercise", "flagged", "hidden", "id",
+     "import_key", "kind", "known_to_others", "life_threatening", "marks", "member",
+     "member_name", "need", "over", "overdue", "promised", "quantity", "received", "ref",
+     "related", "related_more", "rev", "stale_pledges", "state", "status", "still_open",
+     "target", "tier", "title", "told_with", "unit", "waiting_since", "warnings"}
 )  # fmt: skip
 """What the page says in sentences, or what says nothing to a person."""
 _TIMES: Final = frozenset(

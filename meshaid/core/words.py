@@ -59,7 +59,7 @@ _SAME_LETTERS: Final = str.maketrans(
         "\u0131": "i",  # without its dot, as in Turkish
         "\u06cc": "\u064a", "\u0649": "\u064a",  # Persian yeh, alef maksura: yeh
         "\u06a9": "\u0643",  # Persian kaf: kaf
-        "\u0629": "\u0647",  # teh marbuta: heh
+        "\u0629": "\u0647",  # ta marbuta: heh
     }
 )  # fmt: skip
 """Letters that no decomposition takes apart, and letters of which people type one for another."""

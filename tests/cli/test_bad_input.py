@@ -11,7 +11,7 @@ import pytest
 from meshaid import home as homes
 from meshaid import limits, store_schema
 from meshaid.core import ids
-from tests.cli.calls import call, done, failed, found
+from tests.cli.calls import call, done, failed, found, process
 from tests.shell.store_parts import plain_connection
 
 
@@ -113,6 +113,36 @@ def test_no_home(tmp_path: Path) -> None:
         assert "--home" in told
 
 
+@pytest.mark.parametrize(
+    ("words", "left_over"),
+    [
+        (("need", "Soup", "for", "two"), "Left over: for two"),
+        (("offer", "Water", "--quantity", "5", "L"), "Left over: L"),
+        (("notice", "Bridge", "closed"), "Left over: closed"),
+    ],
+)
+def test_words_without_quotation_marks(home: Path, words: tuple[str, ...], left_over: str) -> None:
+    told = failed(2, *words, home=home)
+    assert "quotation marks" in told
+    assert left_over in told
+    assert done("board", home=home)["records"] == []
+
+
+def test_a_bad_term_is_told_with_all_other_fields(home: Path) -> None:
+    told = failed(2, "need", "Soup", "--expires", "soon", "--quantity", "lots", home=home)
+    assert told.startswith("Error: 2 fields do not fit")
+    for part in ("expires: must be a duration such as", "quantity: must be a number"):
+        assert part in told
+    told = failed(2, "need", "Soup", "--expires", "soon", "--life-threatening", home=home)
+    assert "expires: must be a duration" in told
+
+
+def test_an_opposite_has_no_two_noes(home: Path) -> None:
+    told = call("hub", "--help").stdout
+    assert "--no-id-needed / --id-needed" in told
+    assert "--no-no-" not in told
+
+
 def test_a_hub_needs_its_letter(tmp_path: Path) -> None:
     words = ("init", "--community", "C", "--as", "A")
     assert "--letter" in failed(2, *words, "--kind", "hub", home=tmp_path / "h")
@@ -134,6 +164,16 @@ def test_passphrases(tmp_path: Path) -> None:
     assert "cannot be read" in failed(2, "board", "--passphrase-file", tmp_path / "x", home=home)
     told = call("board", home=home, env={"MESHAID_PASSPHRASE_FILE": str(right)})
     assert told.exit_code == 0
+
+
+def test_a_damaged_store_is_told_in_a_sentence_and_no_log(home: Path) -> None:
+    store = home / "store.db"
+    store.write_bytes(store.read_bytes()[:4096] + b"x" * (store.stat().st_size - 4096))
+    ended = process("board", home=home)
+    assert ended.returncode == 5
+    assert ended.stderr.startswith("Error: store.db is damaged")
+    developer = process("board", home=home, environment={"MESHAID_DEBUG": "1"})
+    assert developer.stderr.startswith("StoreError after CorruptError")
 
 
 def test_a_newer_store(home: Path) -> None:

@@ -9,6 +9,8 @@ from tests.cli.calls import NOON, call, done, found
 from tests.cli.terminal import terminal
 
 AT_NOON = ("--now", str(NOON))
+NARROW = (40, 24)
+"""Columns and lines of a small terminal."""
 WATER = ("--category", "water.drinking", "--quantity", "40", "--unit", "L", "--area", "Quay")
 
 
@@ -99,3 +101,18 @@ def test_what_a_hub_tells_of_itself(tmp_path: Path, home: Path) -> None:
     assert "No emergency" not in call("hub", home=hub).stdout
     refused = call("hub", "--areas", "Quay", home=home)
     assert (refused.exit_code, "no hub" in refused.stderr) == (2, True)
+
+
+def test_remarks_are_no_wider_than_the_terminal(home: Path) -> None:
+    with terminal(*AT_NOON, "need", "Call 07 555 0142", home=home, size=NARROW) as shown:
+        assert shown.ended() == 0
+        told = shown.text.splitlines()
+    assert max(map(len, told)) <= 40
+    assert "Everybody here will read this." in " ".join(" ".join(told).split())
+    fields = ("--quantity", "lots", "--urgency", "soon", "--people", "0")
+    with terminal(*AT_NOON, "need", "Soup", *fields, home=home, size=NARROW) as shown:
+        assert shown.ended() == 2
+        told = shown.text.splitlines()
+    assert max(map(len, told)) <= 40
+    assert "people: must be a whole number from 1 to 10000" in " ".join(" ".join(told).split())
+    assert "  was written." in told

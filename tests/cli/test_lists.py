@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meshaid.cli.tables import PAGE_ROWS
-from tests.cli.calls import NOON, call, done, running
+from tests.cli.calls import NOON, call, done, found, running
 
 HOUR = 3_600
 
@@ -91,3 +91,46 @@ def test_a_flood_of_one_member_leaves_the_others_in_sight(home: Path, tmp_path: 
 @pytest.mark.parametrize("limit", ["-1", "few", "1.5"])
 def test_limits_that_are_none(home: Path, limit: str) -> None:
     assert call("board", "--limit", limit, home=home).exit_code == 2
+
+
+def test_a_state_may_be_named_as_the_screen_does(home: Path) -> None:
+    ref = done("need", "Water", "--quantity", "20", "--unit", "L", home=home)["ref"]
+    done("need", "Tea", home=home)
+    pledge = done("pledge", ref, "--quantity", "5", home=home)
+    for words in ("part promised", "Part  Promised", "part-pledged"):
+        assert titles(home, "--status", words) == ["Water"]
+    done("pledge", ref, home=home)
+    assert titles(home, "--status", "promised") == ["Water"]
+    promised = done("board", "--kind", "pledge", "--status", "promised", home=home)["records"]
+    assert len(promised) == 2
+    done("handed-over", pledge["id"], home=home)
+    handed = done("board", "--kind", "pledge", "--status", "handed over", home=home)["records"]
+    assert [row["id"] for row in handed] == [pledge["id"]]
+    assert "status" in call("board", "--status", "finished", home=home).stderr
+
+
+def test_a_list_without_rows_tells_whether_there_are_others(home: Path) -> None:
+    assert "Write what you need: meshaid need TITLE" in page(home)
+    assert "Nothing on the board fits. All of it: meshaid board" in page(home, "--text", "tea")
+    done("need", "Water", home=home)
+    assert "Nothing on the board fits" in page(home, "--category", "food")
+
+
+def test_hubs_are_listed_with_what_one_looks_up_of_them(tmp_path: Path) -> None:
+    home = tmp_path / "hub"
+    found(home, "--kind", "hub", "--letter", "C")
+    words = ("--areas", "Quay; Old town", "--receiving-hours", "9 to 18", "--giving")
+    done("hub", *words, home=home)
+    told = page(home, "--kind", "hub")
+    assert "Hubs (1)" in told
+    assert "letter C \u00b7 Quay; Old town \u00b7 takes in 9 to 18 \u00b7 gives out now" in told
+
+
+@pytest.mark.parametrize(
+    ("kind", "heading"), [("pledge", "Promises (1)"), ("receipt", "Answers and receipts (1)")]
+)
+def test_each_kind_has_a_heading_in_words(home: Path, kind: str, heading: str) -> None:
+    ref = done("need", "Water", home=home)["ref"]
+    done("pledge", ref, home=home)
+    done("receive", ref, home=home)
+    assert heading in page(home, "--kind", kind)

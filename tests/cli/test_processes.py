@@ -223,7 +223,9 @@ def test_an_address_in_the_invite_is_dialed(home: Path, tmp_path: Path, node: Ru
     with running(ben) as other:
         assert other.event("PeerInSync")["digest"] == done("status", home=ben)["digest"]
         (peer,) = done("status", home=home)["peers"]
-        assert set(peer) == {"device", "member", "address", "state", "in_sync", "last_sync"}
+        assert set(peer) == {
+            "device", "member", "member_name", "label", "address", "state", "in_sync", "last_sync",
+        }  # fmt: skip
         assert peer["device"] == done("status", home=ben)["device"]
         assert peer["state"] == "connected"
 

@@ -146,6 +146,7 @@ def test_times_that_are_none(home: Path, words: str) -> None:
     else:
         assert result.exit_code == 2
         assert "--eta" in result.stderr
+        assert "2h" in result.stderr or "90m" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,21 @@ def test_a_device_that_is_known_by_its_address_alone() -> None:
     assert "connecting, equal now" in told
 
 
+def test_a_device_whose_names_mean_harm() -> None:
+    peer = {
+        "device": "d" * 52, "member": "m" * 52, "member_name": "Ben\n\x1b[2Jx", "label": "\u202ea",
+        "address": "10.0.0.1:7440", "state": "connected", "in_sync": True, "last_sync": None,
+    }  # fmt: skip
+    told = printed(tables.peers_page, {"peers": [peer]})
+    assert "\x1b" not in told
+    assert "\u202e" not in told
+    assert len(told.splitlines()) == 2
+    line = events.line({"at": NOON, "event": "PeerConnected", **peer})
+    assert "\u202e" not in line
+    assert "\n" not in line
+    assert "\x1b" not in line
+
+
 def test_the_code_is_black_on_white_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,3 +155,20 @@ def test_json_lines_of_a_node(home: Path) -> None:
         told = node.event("RecordAdded")
     assert (told["id"], told["row"]["ref"]) == (written["id"], written["ref"])
     assert NOON <= told["at"] < NOON + 600
+
+
+def test_what_is_one_is_not_told_as_many() -> None:
+    one = {"at": NOON, "event": "CardsChanged", "members": 1}
+    assert events.line(one).endswith("the community has 1 member")
+    assert events.line({**one, "members": 2}).endswith("the community has 2 members")
+    notes = {"at": NOON, "event": "NotesChanged", "count": 1}
+    assert events.line(notes).endswith("new: 1 sealed note")
+
+
+def test_the_key_of_an_imported_row_is_not_for_people(home: Path, tmp_path: Path) -> None:
+    table = tmp_path / "slips.csv"
+    table.write_text("kind,id,title\nneed,1,Tea\n", encoding="utf-8")
+    done("import", table, home=home)
+    (row,) = done("board", home=home)["records"]
+    assert row["import_key"]
+    assert "import key" not in said("show", row["ref"], home=home)

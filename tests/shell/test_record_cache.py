@@ -116,6 +116,8 @@ records = st.one_of(
         target=reference,
         other=reference,
         reason=st.sampled_from(["spam", "personal_data", "duplicate", "disputes", "seems_done"]),
+        state=st.just("withdrawn"),
+        expires_at=st.sampled_from([NOW - 1, NOW + 1]),
     ),
     a_record("notice", supersedes=reference, certainty=st.just("confirmed")),
     a_record(
@@ -176,6 +178,19 @@ def told_of_itself(row: dict[str, Any]) -> dict[str, Any]:
 def test_what_looks_different_after_a_change_is_told(
     held: dict[str, Held], changed: str, fields: Held | None
 ) -> None:
+    all_that_differs_is_told(held, changed, fields)
+
+
+@given(filled, reference, st.none() | records)
+def test_and_so_it_is_where_too_many_flags_crowd_each_other_out(
+    held: dict[str, Held], changed: str, fields: Held | None
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "FLAGS_PER_MEMBER", 2)
+        all_that_differs_is_told(held, changed, fields)
+
+
+def all_that_differs_is_told(held: dict[str, Held], changed: str, fields: Held | None) -> None:
     town = Town()
     for name, record in held.items():
         town.put(name, record)
@@ -229,6 +244,18 @@ def test_one_flag_too_many_tells_of_all_that_the_member_flags() -> None:
     town.cache.take_moved()
     town.put(flags[-1], {"kind": "flag", "created_at": NOW, "target": targets[-1]})
     assert town.cache.take_moved() > {flags[-1], targets[0], targets[-1]}
+
+
+def test_one_more_flag_of_very_many_is_no_news_of_all_of_them() -> None:
+    town = Town()
+    many = [ids.record_id(bytes(7) + bytes([1, n // 256, n % 256])) for n in range(600)]
+    for name in many:
+        flag = {"kind": "flag", "created_at": NOW, "target": ids.reference(MEMBERS[0], name)}
+        town.put(ids.reference(MEMBERS[1], name), {**flag, "reason": "spam"})
+    town.cache.all()
+    town.cache.take_moved()
+    town.put(ids.reference(MEMBERS[1], many[-1]), None)
+    assert len(town.cache.take_moved()) <= 2 * limits.FLAGS_PER_MEMBER + 2
 
 
 def test_a_code_is_free_again_when_its_last_record_is_gone() -> None:

@@ -1,4 +1,4 @@
-"""A member makes up offers that fit everything."""
+"""A member makes up offers that fit everything, or writes one thing a hundred times."""
 
 from __future__ import annotations
 
@@ -24,3 +24,18 @@ def test_made_up_offers_do_not_push_out_a_real_one(monkeypatch: pytest.MonkeyPat
     assert found["total"] == 31
     assert len(offers) == 20
     assert offers[-1] == real.id
+
+
+def test_what_one_member_repeats_does_not_push_out_what_two_have_told() -> None:
+    town = Town("cyd")
+    for _ in range(40):
+        town.desks["cyd"].add("need", {"title": "Blankets", "quantity": 2}, town.now)
+    twice = {
+        town.desks[name].add("need", {"title": "Insulin for Rosa", "area": area}, town.now).id
+        for name, area in (("ada", "Hill"), ("ben", "Hill"))
+    }
+    town.sync()
+    found = town.do("hub", "duplicates")
+    assert found["total"] > len(found["candidates"]) == limits.DUPLICATES_LISTED
+    told = [{pair["record"]["id"], pair["other"]["id"]} for pair in found["candidates"]]
+    assert twice in told
