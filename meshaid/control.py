@@ -64,7 +64,7 @@ def ask(
     Raises:
       NoNode: none runs on this home.
       MeshaidError: what the verb raised in the node.
-      BusyError: the node went away, or does not answer in time.
+      BusyError: the node went away, or does not answer in time; the verb may be carried out yet.
     """
     try:
         connection, token = _connect(folder, timeout)
@@ -73,7 +73,10 @@ def ask(
             connection.sendall(encode(request))
             answer = _read_answer(connection, told or _untold)
     except (OSError, ValueError) as error:
-        raise BusyError("the running node does not answer; try again, or restart it") from error
+        raise BusyError(
+            "the running node does not answer; restart it. What you asked may be done all the "
+            "same: look at the board before you write it again"
+        ) from error
     if "error" in answer:
         raise decode_error(answer["error"])
     result: dict[str, Any] = answer["result"]
@@ -91,7 +94,7 @@ def _connect(folder: Path, timeout: float | None) -> tuple[socket.socket, str | 
         else:
             with _short_path(folder) as short:
                 connection.connect(str(short / SOCKET))
-    except (ConnectionError, FileNotFoundError):
+    except (ConnectionError, FileNotFoundError, NotADirectoryError):
         connection.close()
         raise NoNode from None
     except BaseException:
@@ -106,7 +109,7 @@ def _read_port(file: Path) -> tuple[int | None, str | None]:
         port, token = file.read_text("ascii").split()
         if 0 < int(port) < 65_536:
             return int(port), token
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None, None
     except ValueError:
         raise NoNode from None

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from meshaid.core import ids, spoken
 from meshaid.core.board import Board
 from meshaid.core.document import Edit
-from meshaid.core.fields import REFERENCE, Value
+from meshaid.core.fields import REFERENCE, Ref, Value
 from meshaid.core.hub_records import counting_hubs
 from meshaid.core.ledger import Fields
 from meshaid.core.promising import promised_against
@@ -118,12 +118,16 @@ class Desk:
     def add(self, kind: str, entered: Mapping[str, object], now: int) -> Row:
         """Write a new record; it is durable when this returns.
 
+        Fields that name a record take its spoken code, too.
+
         Raises:
+          NotFound, Ambiguous: a field names a record by a code that leads to none, or to several.
           InvalidInput: fields do not fit, do not go together or are missing, all of them at once in
             its `fields`. Nothing was written.
           StoreError, StoreFull: nothing was written.
         """
-        return self._write(new_record(kind, entered, now=now, ref=self._new_code(kind)), now)
+        named = self.with_references(kind, entered, now)
+        return self._write(new_record(kind, named, now=now, ref=self._new_code(kind)), now)
 
     def write_record(self, kind: str, written: Mapping[str, Value], now: int) -> Row:
         """Write a new record of valid fields: as `records.validate_fields` gives them.
@@ -151,7 +155,8 @@ class Desk:
           StoreError, StoreFull: nothing was written.
         """
         record = self.find_own(ref, now)
-        changes = edit_fields(record, entered, now=now)
+        named = self.with_references(record.kind, entered, now)
+        changes = edit_fields(record, named, now=now)
         if record.kind == "pledge" and changes.keys() & _RESTATED:
             need = self.board(now).record(record.text("need"))
             changes |= promised_against(need) if need is not None else {}
@@ -219,6 +224,21 @@ class Desk:
             if REFERENCE.fullmatch(whole) is None:
                 raise
             return whole
+
+    def with_references(
+        self, kind: str, entered: Mapping[str, object], now: int
+    ) -> dict[str, object]:
+        """What was entered, with the whole reference wherever it names a record of the board.
+
+        Raises NotFound, Ambiguous, InvalidInput as `find_reference`, naming the field.
+        """
+        named = dict(entered)
+        for name, field in KINDS[kind].fields.items() if kind in KINDS else ():
+            value = entered.get(name)
+            if isinstance(field, Ref) and isinstance(value, str) and value.strip():
+                with concerning(name):
+                    named[name] = self.find_reference(value, now)
+        return named
 
     def change(self, record: Record, changes: Mapping[str, Value | None]) -> None:
         """Write the same into every copy of one imported row: else the copies would differ, and

@@ -78,9 +78,9 @@ class Entered:
 def check(desk: Desk, kind: str, entered: Mapping[str, object], now: int) -> Checked:
     """What to know about a record before it is written; nothing is.
 
-    Raises InvalidInput as `Desk.add`, for every field that does not fit at once.
+    Raises as `Desk.add`; InvalidInput for every field that does not fit at once.
     """
-    new_record(kind, entered, now=now, ref="")
+    new_record(kind, desk.with_references(kind, entered, now), now=now, ref="")
     duplicates = finding.duplicates_of_draft(desk, kind, entered, now) if kind in _COMPARED else ()
     threatened = kind in ("need", "notice") and _is_set(entered.get("life_threatening"))
     area = entered.get("area")

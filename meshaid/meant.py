@@ -136,4 +136,4 @@ def _in_words(board: Board, pledge: Record) -> str:
     quantity = pledge.number("quantity")
     amount = "" if quantity is None else f"{show_amount(quantity)} {pledge.text('unit')}".strip()
     parts = (board.author(pledge.member).name, amount, board.standing(pledge).status)
-    return ", ".join(filter(None, (*parts, pledge.text("text"))))
+    return ", ".join(filter(None, (*parts, board.shown(pledge).text("text"))))

@@ -52,6 +52,16 @@ class RecordCommand(click.Command):
         further = _further(self.kind, frozenset(param.name for param in written))
         return [*own, *further, *shared, help_option]
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The categories, for a kind that has one, then what stands below every help."""
+        from meshaid.core.categories import CATEGORIES
+        from meshaid.core.schema import KINDS
+
+        if "category" in KINDS[self.kind].fields:
+            with formatter.section("Categories"):
+                formatter.write_dl([(known.code, known.label) for known in CATEGORIES.values()])
+        super().format_epilog(ctx, formatter)
+
 
 @functools.cache
 def _further(kind: str, taken: frozenset[str | None]) -> list[click.Parameter]:

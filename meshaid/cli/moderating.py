@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from meshaid.cli.completing import complete_records, complete_words, record_argument
-from meshaid.cli.options import Settings, say_warnings, with_settings
+from meshaid.cli.options import CodeType, Settings, say_warnings, with_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,7 @@ _JSON = "With --json: the flag as a row, about (the record's row, or null) and w
 @record_argument("ref")
 @click.option(
     "--reason",
+    type=CodeType("flag", "reason"),
     required=True,
     metavar="WORD",
     shell_complete=complete_words("flag", "reason"),

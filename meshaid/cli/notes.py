@@ -108,9 +108,11 @@ def _contacts(screen: Console, result: dict[str, Any]) -> None:
     for each in result["contacts"]:
         screen.print(on_lines(each["text"]), style="bold")
         _print_readers(screen, each)
+    if result["contacts"]:
+        return  # what is sealed besides is mostly the same once more, for somebody else
     if result["sealed"]:
         screen.print("There is a contact that this member may not read. Ask at its hub.")
-    elif not result["contacts"]:
+    else:
         screen.print("There is no contact at this record.")
 
 

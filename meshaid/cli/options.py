@@ -105,6 +105,32 @@ def _read_passphrase(path: Path) -> str:
     return passphrase
 
 
+class CodeType(click.ParamType[str]):
+    """One of the codes of a field; the desk judges what was given, and lists them all if it was
+    nothing."""
+
+    name = "word"
+
+    def __init__(self, kind: str, field: str) -> None:
+        self._kind, self._field = kind, field
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The text as given."""
+        del param, ctx
+        return str(value)
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """The codes to choose from."""
+        del param, ctx
+        from meshaid.core.fields import Choice
+        from meshaid.core.schema import KINDS
+
+        field = KINDS[self._kind].fields[self._field]
+        return f"Choose from: {', '.join(field.words)}." if isinstance(field, Choice) else ""
+
+
 class TimeType(click.ParamType[int]):
     """A time: ISO 8601 with an offset, or seconds since 1970."""
 

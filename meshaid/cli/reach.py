@@ -22,6 +22,12 @@ Result = dict[str, Any]
 Alone = Callable[[OpenHome], Result]
 Told = Callable[[int, int], None]
 
+_LATE = (
+    "the running node does not answer. What you wrote may be on the board all the same once it "
+    "goes on: look there before you write it again, or restart the node"
+)
+"""Of a request that the node has: to try again at once would make a second slip."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -81,7 +87,12 @@ def _ask(
 ) -> Answer:
     def ask(verb: str, arguments: Mapping[str, Any]) -> Result:
         folder, now = settings.folder(), settings.now
-        return control.ask(folder, verb, arguments, now, timeout=seconds, told=told)
+        try:
+            return control.ask(folder, verb, arguments, now, timeout=seconds, told=told)
+        except BusyError as busy:
+            if isinstance(busy.__cause__, TimeoutError):
+                raise BusyError(_LATE) from busy
+            raise
 
     result = ask(verb, arguments)
     return Answer(result, {} if settings.json else ask("heading", {}))

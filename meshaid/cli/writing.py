@@ -16,6 +16,7 @@ from meshaid.cli.completing import (
 )
 from meshaid.cli.fields import RecordCommand, entered, read_words, take_term
 from meshaid.cli.options import (
+    CodeType,
     Settings,
     on_terminal,
     say,
@@ -253,6 +254,7 @@ def edit(settings: Settings, words: tuple[str, ...]) -> None:
 @record_argument("ref")
 @click.option(
     "--reason",
+    type=CodeType("need", "closed_reason"),
     required=True,
     metavar="WORD",
     shell_complete=complete_words("need", "closed_reason"),

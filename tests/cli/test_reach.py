@@ -72,6 +72,13 @@ def test_a_node_that_is_busy_is_not_asked_twice(
     assert asked == ["add"]
 
 
+def test_a_late_answer_is_told_of_as_perhaps_done(home: Path) -> None:
+    """A node that hangs takes the question and carries it out later: no second slip then."""
+    settings, said = Settings(home=home), {"kind": "need", "fields": {"title": "Water"}}
+    with control.listening(home), pytest.raises(BusyError, match="look there before you write"):
+        reach.perform(settings, "add", said, seconds=0.01)
+
+
 def test_a_held_home_fails_with_exit_code_1(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meshaid.limits.LOCK_SECONDS", 0.01)
     with open_home(home):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from meshaid.cli.failures import report
 from meshaid.cli.main import PURPOSES, main
+from meshaid.core.categories import CATEGORIES
 from meshaid.errors import Ambiguous, InvalidInput
 from tests.cli.calls import call, done, failed
 
@@ -114,3 +116,19 @@ def test_the_help_groups_every_command_by_purpose() -> None:
     lines = [line.split()[0] for line in told.splitlines() if line.startswith("  ")]
     assert set(listed) <= set(lines)
     assert max(map(len, told.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("command", "word"), [("close", "no_longer_needed"), ("flag", "seems_done"), ("hide", "abuse")]
+)
+def test_a_missing_reason_is_told_with_all_there_are(home: Path, command: str, word: str) -> None:
+    ref = done("need", "Water", home=home)["ref"]
+    assert word in failed(2, command, ref, home=home)
+
+
+def test_help_lists_what_goes_into_a_category() -> None:
+    for command in ("need", "offer"):
+        told = call(command, "--help").stdout
+        for code, known in CATEGORIES.items():
+            assert re.search(rf"{re.escape(code)} +{re.escape(known.label)}", told)
+    assert "Categories:" not in call("notice", "--help").stdout

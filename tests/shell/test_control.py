@@ -253,11 +253,11 @@ async def test_a_token_of_any_kind_that_is_not_the_one(
 
 
 async def test_a_node_that_ends_while_somebody_waits_for_it(street: Street, anna: Path) -> None:
-    """Whoever asked is told to try again; the node does not wait."""
+    """Whoever asked is told what to do; the node does not wait."""
     told_so = []
 
     async def ask_in_vain(address: str) -> None:
-        with pytest.raises(BusyError, match="try again") as raised:
+        with pytest.raises(BusyError, match="look at the board") as raised:
             await ask(anna, "sync", {"address": address, "timeout": 30.0})
         told_so.append(raised.value)
 

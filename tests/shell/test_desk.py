@@ -90,6 +90,23 @@ def test_closing_a_notice_withdraws_it_and_opening_gives_it_a_new_term(town: Tow
     ]
 
 
+def test_a_field_names_another_record_by_its_spoken_code(town: Town) -> None:
+    old = town.hub.add("notice", {"title": "Bridge closed"}, town.now)
+    code = town.row("hub", old.id)["ref"]
+    fresh = {"title": "Bridge open", "supersedes": f"{code[0]} {code[1:4]} {code[4:]}".lower()}
+    assert town.do("hub", "check", kind="notice", fields=fresh)["warnings"] == []
+    new = town.do("hub", "add", kind="notice", fields=fresh)["id"]
+    assert town.everywhere(new, "supersedes") == [old.id]
+    assert town.everywhere(old.id, "status") == ["superseded"]
+    for wrong in (f"{code[:-1]}{(int(code[-1]) + 1) % 10}", "zzzz"):
+        with pytest.raises(InvalidInput) as caught:
+            town.do("hub", "edit", ref=new, fields={"supersedes": wrong})
+        assert caught.value.fields.keys() == {"supersedes"}
+    unheard_of = f"{'a' * 52}/{'b' * 16}"
+    town.do("hub", "edit", ref=new, fields={"supersedes": unheard_of})
+    assert town.everywhere(old.id, "status") == ["unconfirmed"]
+
+
 @pytest.mark.parametrize("verb", ["pause", "reopen"])
 def test_a_pledge_is_neither_paused_nor_reopened(town: Town, verb: str) -> None:
     pledge = town.do("ben", "pledge", need=town.need())["id"]
