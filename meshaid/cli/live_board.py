@@ -108,7 +108,7 @@ class Looking:
         if self._view is not None and same and self._clock() - self._read_at < AGED:
             return self._view
         try:
-            answer = reach.perform(self._settings, "board", arguments)
+            answer = reach.perform(self._settings, "board", arguments, draws=True)
         except BusyError as error:
             return self._stale(error)
         self._read_at, self._stamp, self._asked = self._clock(), self._written(), arguments

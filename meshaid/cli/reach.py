@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from meshaid import control, limits, upkeep
 from meshaid.cli.options import Settings, say
+from meshaid.cli.patience import sign_of_life
 from meshaid.commands import execute
 from meshaid.desk import Desk
 from meshaid.errors import BusyError, NotReachable, StoreFull
@@ -21,12 +23,6 @@ from meshaid.opening import OpenHome, open_home
 Result = dict[str, Any]
 Alone = Callable[[OpenHome], Result]
 Told = Callable[[int, int], None]
-
-_LATE = (
-    "the running node does not answer. What you wrote may be on the board all the same once it "
-    "goes on: look there before you write it again, or restart the node"
-)
-"""Of a request that the node has: to try again at once would make a second slip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +41,7 @@ def perform(
     alone: Alone | None = None,
     seconds: float = limits.CONTROL_SECONDS,
     told: Told | None = None,
+    draws: bool = False,
 ) -> Answer:
     """Carry out one verb on the home of this call.
 
@@ -52,18 +49,20 @@ def perform(
       alone: what to do on an open home when no node runs; the verb itself by default.
       seconds: how long the node may take to answer, or to show progress.
       told: is told how much is done, of how much, by a node; `alone` tells by itself.
+      draws: whether the caller draws on the terminal meanwhile, so that nothing else may.
     Raises:
       MeshaidError: what the verb raises, on either way; BusyError when the home stays locked.
     """
+    silent = draws or told is not None
     try:
-        return _ask(settings, verb, arguments, seconds, told)
+        return _ask(settings, verb, arguments, seconds, told, silent=silent)
     except control.NoNode:
         pass
     try:
-        return _open_and_do(settings, verb, arguments, alone)
+        return _open_and_do(settings, verb, arguments, alone, silent=silent)
     except BusyError as busy:
         try:
-            return _ask(settings, verb, arguments, seconds, told)
+            return _ask(settings, verb, arguments, seconds, told, silent=silent)
         except control.NoNode:
             raise busy from None
 
@@ -84,29 +83,39 @@ def _ask(
     arguments: Mapping[str, Any],
     seconds: float,
     told: Told | None = None,
+    *,
+    silent: bool = False,
 ) -> Answer:
     def ask(verb: str, arguments: Mapping[str, Any]) -> Result:
         folder, now = settings.folder(), settings.now
-        try:
-            return control.ask(folder, verb, arguments, now, timeout=seconds, told=told)
-        except BusyError as busy:
-            if isinstance(busy.__cause__, TimeoutError):
-                raise BusyError(_LATE) from busy
-            raise
+        return control.ask(folder, verb, arguments, now, timeout=seconds, told=told)
 
-    result = ask(verb, arguments)
-    return Answer(result, {} if settings.json else ask("heading", {}))
+    with _waiting(settings, "Waiting for the running node…", silent):
+        result = ask(verb, arguments)
+        return Answer(result, {} if settings.json else ask("heading", {}))
 
 
 def _open_and_do(
-    settings: Settings, verb: str, arguments: Mapping[str, Any], alone: Alone | None
+    settings: Settings,
+    verb: str,
+    arguments: Mapping[str, Any],
+    alone: Alone | None,
+    *,
+    silent: bool,
 ) -> Answer:
-    with open_home(settings.folder(), settings.passphrase()) as home:
+    with (
+        open_home(settings.folder(), settings.passphrase()) as home,
+        _waiting(settings, "At work…", silent),
+    ):
         desk = Desk(home.replica, random=os.urandom)
         now = settings.moment()
         _keep_up(home, now)
         result = alone(home) if alone else execute(desk, verb, arguments, now)
         return Answer(result, {} if settings.json else execute(desk, "heading", {}, now))
+
+
+def _waiting(settings: Settings, words: str, silent: bool) -> AbstractContextManager[None]:
+    return nullcontext() if silent else sign_of_life(settings, words)
 
 
 def _keep_up(home: OpenHome, now: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ import pytest
 from meshaid import control
 from meshaid.cli import reach
 from meshaid.cli.options import Settings
+from meshaid.cli.patience import sign_of_life
 from meshaid.errors import BusyError
 from meshaid.opening import open_home
 from tests.cli.calls import call, failed, found
+from tests.cli.terminal import terminal
 
 
 class Socket:
@@ -75,8 +79,29 @@ def test_a_node_that_is_busy_is_not_asked_twice(
 def test_a_late_answer_is_told_of_as_perhaps_done(home: Path) -> None:
     """A node that hangs takes the question and carries it out later: no second slip then."""
     settings, said = Settings(home=home), {"kind": "need", "fields": {"title": "Water"}}
-    with control.listening(home), pytest.raises(BusyError, match="look there before you write"):
+    with control.listening(home), pytest.raises(BusyError, match="look at the board before"):
         reach.perform(settings, "add", said, seconds=0.01)
+
+
+def test_somebody_at_a_terminal_is_told_that_the_node_takes_its_time(home: Path) -> None:
+    def answer(listener: socket.socket, result: dict[str, Any]) -> None:
+        with listener.accept()[0] as connection, connection.makefile("rb") as lines:
+            lines.readline()
+            connection.sendall(control.encode({"result": result}))
+
+    with control.listening(home) as (listener, _), terminal("offline", home=home) as shown:
+        shown.until("Waiting for the running node")
+        answer(listener, {"online": False})
+        answer(listener, {"community_name": "Riverside"})
+        assert shown.ended() == 0
+    assert "The node is off its networks." in shown.text
+    assert "\x1b[?25h" in shown.raw.rpartition("Waiting")[2], "the cursor is left hidden"
+
+
+def test_nobody_is_told_in_a_pipe_or_of_json(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with sign_of_life(Settings(home=home), "At work"), sign_of_life(Settings(json=True), "At work"):
+        assert threading.active_count() == 1
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_held_home_fails_with_exit_code_1(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
