@@ -25,8 +25,10 @@ import trio
 
 from meshaid import limits
 from meshaid.board_face import BoardFace, Watcher
+from meshaid.core.cards import Kind
 from meshaid.errors import ClosedError
 from meshaid.events import BoardEvent
+from meshaid.inviting import Invitation
 from meshaid.network import OpenDiscovery
 from meshaid.node import Clock, Node, Observer
 from meshaid.node import open_node as open_trio_node
@@ -213,6 +215,33 @@ class BlockingNode:
     def sync(self, address: str, *, timeout: float = limits.SYNC_SECONDS) -> dict[str, Any]:
         """Meet one address now. Raises as `Node.sync`."""
         return self.call(partial(self._node.sync, address, timeout=timeout))
+
+    def invite(
+        self,
+        *,
+        role: str = "member",
+        kinds: Sequence[Kind] = ("household",),
+        uses: int = 1,
+        term: int = limits.INVITE_HOURS * 3600,
+        addresses: Sequence[str] = (),
+    ) -> Invitation:
+        """Invite new members; see `inviting.invite` for arguments and errors."""
+        return self.call(
+            partial(
+                self._node.invite,
+                role=role,
+                kinds=kinds,
+                uses=uses,
+                term=term,
+                addresses=addresses,
+            )
+        )
+
+    def link(
+        self, *, term: int = limits.INVITE_HOURS * 3600, addresses: Sequence[str] = ()
+    ) -> Invitation:
+        """Invite one more device of this member; see `inviting.link`."""
+        return self.call(partial(self._node.link, term=term, addresses=addresses))
 
     def offline(self) -> None:
         """Leave the networks; reading and writing go on."""

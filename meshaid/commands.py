@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from meshaid import file_verbs, finding_verbs, limits, note_verbs, record_verbs, saying_verbs
+from meshaid import (
+    file_verbs,
+    finding_verbs,
+    inviting,
+    limits,
+    note_verbs,
+    record_verbs,
+    saying_verbs,
+)
 from meshaid.arguments import Arguments, Result, Verb, given, texts
-from meshaid.core import enrol, ids
+from meshaid.core import ids
 from meshaid.core.board import SHOWN_KINDS
-from meshaid.core.cards import Role
-from meshaid.core.invite import encode_invite_file
+from meshaid.core.cards import Kind
 from meshaid.core.replica import Replica
 from meshaid.desk import Desk
-from meshaid.errors import InvalidInput, RefusedByTrust
+from meshaid.errors import InvalidInput
 from meshaid.met import away_rows, who
 
 
@@ -86,39 +93,29 @@ def _peers(desk: Desk, arguments: Arguments, now: int) -> Result:
 
 
 def _invite(desk: Desk, arguments: Arguments, now: int) -> Result:
-    wanted = given(arguments, "role", str, "member")
-    if wanted not in ("member", "steward"):
-        raise InvalidInput(fields={"role": "must be member or steward"})
-    role: Role = "steward" if wanted == "steward" else "member"
-    kinds = texts(arguments, "kinds") or ["household"]
-    if not desk.replica.may_invite(role):
-        raise RefusedByTrust("only a steward's device may invite; ask a steward for an invite")
-    return _new_invite(desk, role, kinds, arguments, now)
+    return _told(
+        inviting.invite(
+            desk,
+            now,
+            role=given(arguments, "role", str, "member"),
+            kinds=cast("list[Kind]", texts(arguments, "kinds")) or ["household"],  # judged there
+            uses=given(arguments, "uses", int, 1),
+            **_when_and_where(arguments),
+        )
+    )
 
 
 def _link(desk: Desk, arguments: Arguments, now: int) -> Result:
-    if desk.replica.device_count() >= limits.DEVICES_PER_MEMBER:
-        raise RefusedByTrust(
-            f"this member has {limits.DEVICES_PER_MEMBER} devices; remove one before linking more"
-        )
-    return _new_invite(desk, "device", [], {**arguments, "uses": 1}, now)
+    return _told(inviting.link(desk, now, **_when_and_where(arguments)))
 
 
-def _new_invite(desk: Desk, role: Role, kinds: list[Any], arguments: Arguments, now: int) -> Result:
-    invited = enrol.invite(
-        desk.replica.identity,
-        role=role,
-        kinds=kinds,
-        uses=given(arguments, "uses", int, 1),
-        expires=now + given(arguments, "expires", int, limits.INVITE_HOURS * 3600),
-        addresses=tuple(texts(arguments, "addresses")),
-        now=now,
-        random=desk.random,
-    )
-    desk.replica.add_cards([invited.card.wire])
-    chain = [*desk.replica.chain(), invited.card.wire]
-    file = encode_invite_file(invited.text, chain)
-    return {"invite": invited.text, "file": base64.b64encode(file).decode()}
+def _when_and_where(arguments: Arguments) -> dict[str, Any]:
+    term = given(arguments, "expires", int, limits.INVITE_HOURS * 3600)
+    return {"term": term, "addresses": texts(arguments, "addresses")}
+
+
+def _told(made: inviting.Invitation) -> Result:
+    return {"invite": made.text, "file": base64.b64encode(made.file).decode()}
 
 
 VERBS: Mapping[str, Verb] = {

@@ -18,11 +18,12 @@ from typing import Any, Final, TypeVar, final
 
 import trio
 
-from meshaid import commands, limits, upkeep
+from meshaid import commands, inviting, limits, upkeep
 from meshaid.board_face import BoardFace
 from meshaid.connection import Connection
 from meshaid.control_server import Tell, serve_control
 from meshaid.core import ids
+from meshaid.core.cards import Kind
 from meshaid.core.documents import Changed
 from meshaid.core.meeting_events import MeetingEvent
 from meshaid.core.replica import Replica
@@ -40,6 +41,7 @@ from meshaid.events import (
 )
 from meshaid.file_verbs import asked_import, imported_json
 from meshaid.groups import as_itself
+from meshaid.inviting import Invitation
 from meshaid.network import Network, OpenDiscovery
 from meshaid.opening import OpenHome, open_home
 
@@ -293,6 +295,37 @@ class Node:
         Raises NotReachable; NotKnownYet (the cards received are kept); InvalidInput.
         """
         return await self.network.sync(address, timeout)
+
+    async def invite(
+        self,
+        *,
+        role: str = "member",
+        kinds: Sequence[Kind] = ("household",),
+        uses: int = 1,
+        term: int = limits.INVITE_HOURS * 3600,
+        addresses: Sequence[str] = (),
+    ) -> Invitation:
+        """Invite new members; see `inviting.invite` for arguments and errors."""
+        return await self.work(
+            partial(
+                inviting.invite,
+                self._desk,
+                int(self._clock()),
+                role=role,
+                kinds=kinds,
+                uses=uses,
+                term=term,
+                addresses=addresses,
+            )
+        )
+
+    async def link(
+        self, *, term: int = limits.INVITE_HOURS * 3600, addresses: Sequence[str] = ()
+    ) -> Invitation:
+        """Invite one more device of this member; see `inviting.link`."""
+        now = int(self._clock())
+        link = partial(inviting.link, self._desk, now, term=term, addresses=addresses)
+        return await self.work(link)
 
     def statistics(self) -> dict[str, int]:
         """Counts of sessions, bytes and candidates, for monitoring."""
