@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meshaid import limits
 from meshaid.core.cells import (
     DateOrder,
     date_order,
@@ -82,8 +83,9 @@ def test_a_date_alone_can_mean_its_end() -> None:
 
 @given(st.text(max_size=30), st.sampled_from(["day", "month", ""]))
 def test_any_cell_is_a_moment_or_none(cell: str, order: DateOrder) -> None:
-    read_moment(cell, order, end=True)
-    date_order([cell])
+    moment = read_moment(cell, order, end=True)
+    assert moment is None or abs(moment) <= limits.MAX_INTEGER
+    assert date_order([cell]) in ("day", "month", "")
 
 
 @pytest.mark.parametrize(
